@@ -1,0 +1,69 @@
+using System.Globalization;
+
+namespace Miosa.Runtime.Host;
+
+/// <summary>The command line: words, then options that take a value, three flags apart.</summary>
+internal sealed class Arguments
+{
+    private readonly Dictionary<string, string> options = [];
+
+    private Arguments(IReadOnlyList<string> words) => Words = words;
+
+    public IReadOnlyList<string> Words { get; }
+
+    public static Arguments Parse(IReadOnlyList<string> args)
+    {
+        var words = new List<string>();
+        var result = new Arguments(words);
+        for (var i = 0; i < args.Count; i++)
+        {
+            if (!args[i].StartsWith("--", StringComparison.Ordinal)) words.Add(args[i]);
+            else if (args[i] is "--help" or "--version") words.Insert(0, args[i]);
+            else if (args[i] is "--purge" or "--shared-ids" or "--trace") result.options[args[i]] = "";
+            else if (args[i].Split('=', 2) is [var name, var value]) result.options[name] = value;
+            else if (i + 1 < args.Count) result.options[args[i]] = args[++i];
+            else throw new CommandFailure($"{args[i]} wants a value");
+        }
+        return result;
+    }
+
+    public string? Take(string option) => options.Remove(option, out var value) ? value : null;
+
+    public RuntimeSettings TakeSettings(string? failAt)
+    {
+        var defaults = new RuntimeSettings();
+        var name = Take("--name") ?? defaults.Name;
+        var settings = defaults with
+        {
+            Name = name,
+            Data = Take("--data") ?? (name == defaults.Name ? defaults.Data : $"/var/lib/{name}"),
+            Run = Take("--run") ?? (name == defaults.Name ? defaults.Run : $"/run/{name}"),
+            User = Take("--user") ?? defaults.User,
+            Subnet = Take("--subnet") ?? defaults.Subnet,
+            IdBase = Number("--id-base") is { } idBase ? checked((uint)idBase) : defaults.IdBase,
+            Guest = Take("--guest"),
+            DiskGb = (int?)Number("--disk-gb"),
+            Resolvers = Take("--resolvers")?.Split(',') ?? defaults.Resolvers,
+            Cache = Take("--cache") ?? defaults.Cache,
+            Purge = Take("--purge") is not null,
+            IsSharedIdRange = Take("--shared-ids") is not null,
+            FailAt = failAt,
+            IsTraced = Take("--trace") is not null,
+        };
+        settings.Validate();
+        return settings;
+    }
+
+    public void RefuseRest()
+    {
+        if (options.Count > 0) throw new CommandFailure($"unknown option {options.Keys.First()}: miosa-runtime --help lists them");
+    }
+
+    private long? Number(string option)
+    {
+        if (Take(option) is not { } text) return null;
+        return uint.TryParse(text, NumberStyles.None, CultureInfo.InvariantCulture, out var value)
+            ? value
+            : throw new CommandFailure($"{option} \"{text}\" is not a number");
+    }
+}

@@ -1,0 +1,76 @@
+using System.Net;
+using System.Security.Cryptography;
+using System.Text;
+using System.Text.RegularExpressions;
+using Miosa.Runtime.Launch;
+
+namespace Miosa.Runtime.Host;
+
+/// <summary>Where one instance of the runtime keeps its things and what they are called on the host.</summary>
+internal sealed partial record RuntimeSettings
+{
+    public string Data { get; init; } = "/var/lib/miosa";
+    public string Run { get; init; } = "/run/miosa";
+
+    /// <summary>Tells instances on one host apart: cgroup, nft table and interfaces are named after it.</summary>
+    public string Name { get; init; } = "miosa";
+
+    /// <summary>The account of miosa-server: its uid may speak to the runtime, its group may connect to the guests.</summary>
+    public string User { get; init; } = "miosa";
+    public string Subnet { get; init; } = "10.213.0.0/16";
+    public uint IdBase { get; init; } = IdRanges.DefaultBase;
+    public string? Guest { get; init; }
+
+    /// <summary>Size of the data volume when one has to be made; null takes 80 % of what is free.</summary>
+    public int? DiskGb { get; init; }
+    public IReadOnlyList<string> Resolvers { get; init; } = ["1.1.1.1", "8.8.8.8"];
+    public bool Purge { get; init; }
+
+    /// <summary>Where built images are kept as archives, so that a second data directory has them in seconds.</summary>
+    public string Cache { get; init; } = "/var/cache/miosa";
+
+    /// <summary>A step of the launch that shall fail (for tests).</summary>
+    public string? FailAt { get; init; }
+
+    /// <summary>Behave as on a kernel without id-mapped layers: one range for all machines, over a copy of the image shifted into it.</summary>
+    public bool IsSharedIdRange { get; init; }
+
+    /// <summary>One line per launch with the time of each step.</summary>
+    public bool IsTraced { get; init; }
+
+    public string Socket => Run + "/runtime.sock";
+    public string Machines => Data + "/machines";
+    public string Images => Data + "/images";
+    public string VolumeFile => Data.TrimEnd('/') + ".img";
+    public string Table => "machines_" + Name.Replace('-', '_');
+
+    /// <summary>Eleven characters at most stay for the kernel's limit of 15; the dash ends it, so that no prefix begins another.</summary>
+    public string InterfacePrefix => "ms" + Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes(Name)))[..4] + "-";
+
+    public string DirectoryOf(string machine) => $"{Machines}/{machine}";
+
+    public string RunDirectoryOf(string machine) => $"{Run}/machines/{machine}";
+
+    /// <summary>The network of machine number <paramref name="slot"/>: four addresses, ours and its in the middle.</summary>
+    public (IPAddress Host, IPAddress Machine) AddressesOf(int slot)
+    {
+        var first = Subnets.First(Subnet) + (4u * (uint)slot);
+        return (Subnets.Address(first + 1), Subnets.Address(first + 2));
+    }
+
+    /// <summary>How many machines this instance can number: id ranges and addresses go by the same slot.</summary>
+    public int Slots => Math.Min(IdRanges.Count(IdBase), Subnets.Count(Subnet) / 4);
+
+    public void Validate()
+    {
+        if (!InstanceName().IsMatch(Name)) throw new CommandFailure($"--name \"{Name}\" is not [a-z][a-z0-9-]{{0,15}}");
+        foreach (var (option, path) in new[] { ("--data", Data), ("--run", Run) })
+            if (!Path.IsPathRooted(path) || path.Contains("..", StringComparison.Ordinal) || path.Contains(':') || path.Contains(',') || path.TrimEnd('/').Length < 2)
+                throw new CommandFailure($"{option} \"{path}\" must be an absolute path without \"..\", \",\" and \":\"");
+        Subnets.Check(Subnet);
+        if (IdBase < IdRanges.Size || Slots < 1) throw new CommandFailure($"--id-base {IdBase} leaves no id range");
+    }
+
+    [GeneratedRegex("^[a-z][a-z0-9-]{0,15}$")]
+    private static partial Regex InstanceName();
+}

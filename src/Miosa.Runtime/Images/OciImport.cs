@@ -1,0 +1,179 @@
+using System.Security.Cryptography;
+using System.Text.Json;
+using System.Text.Json.Serialization;
+using System.Text.RegularExpressions;
+using Miosa.Runtime.Host;
+using Miosa.Runtime.Wire;
+
+namespace Miosa.Runtime.Images;
+
+/// <summary>
+/// Imports an image from an OCI layout, a directory or a tar of one: index → manifest (linux/amd64) → configuration and layers.
+/// Every blob is checked against its digest before a byte of it is used.
+/// </summary>
+internal sealed partial class OciImport(ImageStore store, Action<RuntimeProgress> progress)
+{
+    private const long MaxJson = 4 << 20;
+    private const string MediaIndex = "application/vnd.oci.image.index.v1+json";
+    private const string DockerList = "application/vnd.docker.distribution.manifest.list.v2+json";
+
+    public ImageInfo Run(string name, string path)
+    {
+        ImageStore.CheckName(name);
+        if (Directory.Exists(path)) return FromLayout(name, path);
+        if (!File.Exists(path)) throw new CommandFailure($"\"{path}\" does not exist: give an OCI layout, as a directory or a tar");
+        var layout = Directory.CreateTempSubdirectory("miosa-oci-").FullName;
+        try
+        {
+            progress(new() { Step = "open", Percent = 2, Message = "unpacking the archive" });
+            using (var tar = new Archive(path))
+            {
+                Unpack.Into(layout, tar.Stream);
+                tar.Finish();
+            }
+            return FromLayout(name, layout);
+        }
+        finally
+        {
+            Linux.Tree.Delete(layout);
+        }
+    }
+
+    private ImageInfo FromLayout(string name, string layout)
+    {
+        var index = Path.Combine(layout, "index.json");
+        if (!File.Exists(Path.Combine(layout, "oci-layout")) || !File.Exists(index))
+            throw new CommandFailure($"\"{layout}\" is not an OCI layout: it has no oci-layout and index.json");
+        var descriptor = Choose(Read(ReadSmall(index), OciJson.Default.OciIndex, "index.json"));
+        while (descriptor.MediaType is MediaIndex or DockerList)
+            descriptor = Choose(Read(Blob(layout, descriptor), OciJson.Default.OciIndex, "an index"));
+        var manifest = Read(Blob(layout, descriptor), OciJson.Default.OciManifest, "the manifest");
+        if (manifest.Config is null || manifest.Layers.Count == 0) throw new CommandFailure("the manifest has no configuration or no layers");
+        var config = Read(Blob(layout, manifest.Config), OciJson.Default.OciConfig, "the configuration").Config ?? new();
+        return store.Add(name, rootfs =>
+        {
+            long size = 0;
+            for (var i = 0; i < manifest.Layers.Count; i++)
+            {
+                progress(new() { Step = "layer", Percent = 5 + (i * 90 / manifest.Layers.Count), Message = $"layer {i + 1} of {manifest.Layers.Count}" });
+                var file = Verified(layout, manifest.Layers[i]);
+                using var tar = new Archive(file);
+                Unpack.Into(rootfs, tar.Stream);
+                tar.Finish();
+                size += tar.Stream.BytesRead;
+            }
+            return new ImageInfo
+            {
+                Name = name,
+                Digest = descriptor.Digest,
+                SizeBytes = size,
+                CreatedAt = DateTimeOffset.UtcNow,
+                Env = Variables(config.Env),
+                Workdir = config.WorkingDir is { Length: > 0 } folder ? folder : null,
+                User = config.User is { Length: > 0 } user ? user : null,
+                Cmd = [.. config.Entrypoint ?? [], .. config.Cmd ?? []],
+            };
+        });
+    }
+
+    private static OciDescriptor Choose(OciIndex index) =>
+        index.Manifests.FirstOrDefault(manifest => manifest.Platform is { Os: "linux", Architecture: "amd64" })
+        ?? index.Manifests.FirstOrDefault(manifest => manifest.Platform is null)
+        ?? throw new CommandFailure("the image has no variant for linux/amd64");
+
+    private static Dictionary<string, string> Variables(IReadOnlyList<string>? pairs)
+    {
+        var variables = new Dictionary<string, string>();
+        foreach (var pair in pairs ?? [])
+            if (pair.Split('=', 2) is [{ Length: > 0 } key, var value]) variables[key] = value;
+        return variables;
+    }
+
+    private static byte[] Blob(string layout, OciDescriptor descriptor) => ReadSmall(Verified(layout, descriptor));
+
+    private static string Verified(string layout, OciDescriptor descriptor)
+    {
+        // The digest becomes part of a path, so it is matched before anything else.
+        if (!Sha256().IsMatch(descriptor.Digest)) throw new CommandFailure($"\"{descriptor.Digest}\" is not a sha256 digest");
+        var file = Path.Combine(layout, "blobs/sha256", descriptor.Digest[7..]);
+        var info = new FileInfo(file);
+        if (!info.Exists || info.LinkTarget is not null) throw new CommandFailure($"the layout lacks the blob {descriptor.Digest}");
+        using var stream = File.OpenRead(file);
+        if (stream.Length != descriptor.Size || "sha256:" + Convert.ToHexStringLower(SHA256.HashData(stream)) != descriptor.Digest)
+            throw new CommandFailure($"the blob {descriptor.Digest} is damaged: its bytes have another digest or length");
+        return file;
+    }
+
+    private static byte[] ReadSmall(string file) => new FileInfo(file) is { LinkTarget: null, Length: <= MaxJson }
+        ? File.ReadAllBytes(file)
+        : throw new CommandFailure($"{Path.GetFileName(file)} is a link or too large");
+
+    private static T Read<T>(byte[] json, System.Text.Json.Serialization.Metadata.JsonTypeInfo<T> type, string what)
+    {
+        try
+        {
+            return JsonSerializer.Deserialize(json, type) ?? throw new JsonException("empty");
+        }
+        catch (JsonException e)
+        {
+            throw new CommandFailure($"{what} of the image is not what OCI says: {e.Message}", e);
+        }
+    }
+
+    [GeneratedRegex("^sha256:[0-9a-f]{64}$")]
+    private static partial Regex Sha256();
+}
+
+internal sealed record OciIndex
+{
+    public IReadOnlyList<OciDescriptor> Manifests { get; init; } = [];
+}
+
+internal sealed record OciDescriptor
+{
+    public string MediaType { get; init; } = "";
+    public string Digest { get; init; } = "";
+    public long Size { get; init; }
+    public OciPlatform? Platform { get; init; }
+}
+
+internal sealed record OciPlatform
+{
+    public string Architecture { get; init; } = "";
+    public string Os { get; init; } = "";
+}
+
+internal sealed record OciManifest
+{
+    public OciDescriptor? Config { get; init; }
+    public IReadOnlyList<OciDescriptor> Layers { get; init; } = [];
+}
+
+internal sealed record OciConfig
+{
+    public OciRun? Config { get; init; }
+}
+
+internal sealed record OciRun
+{
+    [JsonPropertyName("Env")]
+    public IReadOnlyList<string>? Env { get; init; }
+
+    [JsonPropertyName("WorkingDir")]
+    public string? WorkingDir { get; init; }
+
+    [JsonPropertyName("User")]
+    public string? User { get; init; }
+
+    [JsonPropertyName("Entrypoint")]
+    public IReadOnlyList<string>? Entrypoint { get; init; }
+
+    [JsonPropertyName("Cmd")]
+    public IReadOnlyList<string>? Cmd { get; init; }
+}
+
+[JsonSourceGenerationOptions(PropertyNamingPolicy = JsonKnownNamingPolicy.CamelCase)]
+[JsonSerializable(typeof(OciIndex))]
+[JsonSerializable(typeof(OciManifest))]
+[JsonSerializable(typeof(OciConfig))]
+internal sealed partial class OciJson : JsonSerializerContext;

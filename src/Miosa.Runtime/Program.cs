@@ -1,0 +1,38 @@
+using Miosa.Runtime.Disks;
+using Miosa.Runtime.Host;
+using Miosa.Runtime.Images;
+using Miosa.Runtime.Launch;
+using Miosa.Runtime.Linux;
+using Miosa.Runtime.Serve;
+
+try
+{
+    // The launcher's arguments come from the daemon and are in order.
+    if (args is ["launcher", var data, var run, var guest]) return Launcher.Run(data, run, guest);
+
+    if (args is ["unpack", var root])
+    {
+        Unpack.Run(root);
+        return 0;
+    }
+
+    var arguments = Arguments.Parse(args);
+    var recipe = arguments.Take("--recipe");
+    var settings = arguments.TakeSettings(Environment.GetEnvironmentVariable("MIOSA_RUNTIME_FAIL_AT"));
+    arguments.RefuseRest();
+    switch (arguments.Words)
+    {
+        case ["serve"]:
+            return await new Daemon(settings).RunAsync();
+        case ["image", ..]:
+            using (DataVolume.Open(settings)) ImageCommands.Run(new ImageStore(settings), settings, [.. arguments.Words.Skip(1)], recipe);
+            return 0;
+        default:
+            return 2;
+    }
+}
+catch (Exception e) when (e is CommandFailure or LinuxException)
+{
+    Log.Line($"miosa-runtime: {e.Message}");
+    return 1;
+}

@@ -1,0 +1,185 @@
+using System.Text.Json;
+using System.Text.Json.Serialization;
+
+namespace Miosa.Runtime.Wire;
+
+// The records of docs/runtime-protocol.md. The server compiles this same file, so it may use nothing else of the runtime.
+
+/// <summary>One request line. <see cref="Op"/> says which of the optional fields count.</summary>
+internal sealed record RuntimeRequest
+{
+    public long Id { get; init; }
+    public string Op { get; init; } = "";
+    public string? Machine { get; init; }
+    public string? Image { get; init; }
+    public double? Vcpus { get; init; }
+    public long? MemoryMb { get; init; }
+    public long? DiskMb { get; init; }
+    public long? Pids { get; init; }
+    public string? Hostname { get; init; }
+    public bool? Network { get; init; }
+    public string? Name { get; init; }
+    public string? Path { get; init; }
+}
+
+/// <summary>One answer line: exactly one of <see cref="Ok"/>, <see cref="Error"/> and <see cref="Progress"/> is set.</summary>
+internal sealed record RuntimeAnswer
+{
+    public required long Id { get; init; }
+
+    /// <summary>The result object of the operation: read it with the record the operation names.</summary>
+    public JsonElement? Ok { get; init; }
+    public RuntimeError? Error { get; init; }
+
+    /// <summary>A <see cref="RuntimeProgress"/> for long work, a <see cref="MachineChange"/> for <c>watch</c>.</summary>
+    public JsonElement? Progress { get; init; }
+}
+
+internal sealed record RuntimeError
+{
+    public required string Code { get; init; }
+    public required string Message { get; init; }
+}
+
+/// <summary>How far a long operation has come.</summary>
+internal sealed record RuntimeProgress
+{
+    public required string Step { get; init; }
+    public int? Percent { get; init; }
+    public string? Message { get; init; }
+}
+
+/// <summary>What <c>watch</c> tells: a machine changed its state.</summary>
+internal sealed record MachineChange
+{
+    public required string Machine { get; init; }
+    public required string State { get; init; }
+    public string? Reason { get; init; }
+}
+
+/// <summary>The answer to <c>hello</c>.</summary>
+internal sealed record RuntimeHello
+{
+    public required string Version { get; init; }
+    public required int Generation { get; init; }
+    public required string Cgroup { get; init; }
+    public required string IdRanges { get; init; }
+    public required bool DiskLimits { get; init; }
+    public required bool Network { get; init; }
+    public required IReadOnlyList<string> Notes { get; init; }
+}
+
+/// <summary>The machine state object.</summary>
+internal sealed record MachineInfo
+{
+    public required string Machine { get; init; }
+    public required string Image { get; init; }
+    public required string State { get; init; }
+    public string? Reason { get; init; }
+
+    /// <summary>The pid of the guest on the host; 0 when the machine is dead.</summary>
+    public required int Pid { get; init; }
+    public required string Socket { get; init; }
+
+    /// <summary>The IPv4 address of the machine, or null without a network.</summary>
+    public string? Address { get; init; }
+    public required long BaseId { get; init; }
+    public required double Vcpus { get; init; }
+    public required long MemoryMb { get; init; }
+    public required long DiskMb { get; init; }
+    public required long Pids { get; init; }
+    public required bool Network { get; init; }
+    public required DateTimeOffset StartedAt { get; init; }
+    public required double BootMs { get; init; }
+    public MachineUsage? Usage { get; init; }
+}
+
+internal sealed record MachineUsage
+{
+    public long CpuUsec { get; init; }
+    public long MemoryBytes { get; init; }
+    public long MemoryPeakBytes { get; init; }
+    public long Pids { get; init; }
+    public long OomKills { get; init; }
+    public long DiskBytes { get; init; }
+}
+
+/// <summary>The answer to <c>list</c>.</summary>
+internal sealed record MachineList
+{
+    public required IReadOnlyList<MachineInfo> Machines { get; init; }
+}
+
+internal sealed record ImageInfo
+{
+    public required string Name { get; init; }
+    public required string Digest { get; init; }
+    public required long SizeBytes { get; init; }
+    public required DateTimeOffset CreatedAt { get; init; }
+    public IReadOnlyDictionary<string, string> Env { get; init; } = new Dictionary<string, string>();
+    public string? Workdir { get; init; }
+    public string? User { get; init; }
+    public IReadOnlyList<string> Cmd { get; init; } = [];
+}
+
+/// <summary>The answer to <c>images</c>.</summary>
+internal sealed record ImageList
+{
+    public required IReadOnlyList<ImageInfo> Images { get; init; }
+}
+
+/// <summary>The answer to operations that have nothing to say.</summary>
+internal sealed record RuntimeNothing;
+
+/// <summary>The values of <see cref="MachineInfo.State"/>.</summary>
+internal static class MachineStates
+{
+    public const string Running = "running";
+    public const string Frozen = "frozen";
+    public const string Dead = "dead";
+}
+
+/// <summary>The values of <see cref="RuntimeError.Code"/>.</summary>
+internal static class RuntimeErrors
+{
+    public const string BadRequest = "bad_request";
+    public const string NotFound = "not_found";
+    public const string Exists = "exists";
+    public const string ImageNotFound = "image_not_found";
+    public const string LimitRefused = "limit_refused";
+    public const string NoSpace = "no_space";
+    public const string Exhausted = "exhausted";
+    public const string Denied = "denied";
+    public const string Failed = "failed";
+}
+
+/// <summary>The operations of the socket.</summary>
+internal static class RuntimeOps
+{
+    public const string Hello = "hello";
+    public const string Launch = "launch";
+    public const string Limit = "limit";
+    public const string Freeze = "freeze";
+    public const string Thaw = "thaw";
+    public const string Destroy = "destroy";
+    public const string Inspect = "inspect";
+    public const string List = "list";
+    public const string Watch = "watch";
+    public const string Images = "images";
+    public const string Import = "import";
+}
+
+[JsonSourceGenerationOptions(
+    PropertyNamingPolicy = JsonKnownNamingPolicy.SnakeCaseLower,
+    DefaultIgnoreCondition = JsonIgnoreCondition.WhenWritingNull)]
+[JsonSerializable(typeof(RuntimeRequest))]
+[JsonSerializable(typeof(RuntimeAnswer))]
+[JsonSerializable(typeof(RuntimeProgress))]
+[JsonSerializable(typeof(MachineChange))]
+[JsonSerializable(typeof(RuntimeHello))]
+[JsonSerializable(typeof(MachineInfo))]
+[JsonSerializable(typeof(MachineList))]
+[JsonSerializable(typeof(ImageInfo))]
+[JsonSerializable(typeof(ImageList))]
+[JsonSerializable(typeof(RuntimeNothing))]
+internal sealed partial class RuntimeWireJson : JsonSerializerContext;
