@@ -108,7 +108,12 @@ public sealed record ExecResult
     /// <summary>Same as <see cref="ExitCode"/>, in the spelling some clients read.</summary>
     [JsonPropertyName("exitCode")]
     [JsonInclude]
-    internal int ExitCodeCamel => ExitCode;
+    internal int ExitCodeCamel
+    {
+        get => ExitCode;
+        // Read past: the source generator refuses to read a member that it cannot set.
+        set => _ = value;
+    }
 
     /// <summary>Run time in milliseconds, at least 1.</summary>
     public long DurationMs { get; init; } = 1;
@@ -150,7 +155,11 @@ public sealed record ExecStreamEvent
     [JsonPropertyName("exitCode")]
     [JsonInclude]
     [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
-    internal int? ExitCodeCamel => ExitCode;
+    internal int? ExitCodeCamel
+    {
+        get => ExitCode;
+        set => _ = value;
+    }
 
     /// <summary>Run time in milliseconds; only on <c>exit</c>.</summary>
     [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]

@@ -1,0 +1,43 @@
+using System.Text.Encodings.Web;
+using System.Text.Json;
+using System.Text.Json.Serialization;
+
+namespace Miosa.Guest;
+
+[JsonSourceGenerationOptions(
+    PropertyNamingPolicy = JsonKnownNamingPolicy.SnakeCaseLower,
+    DefaultIgnoreCondition = JsonIgnoreCondition.WhenWritingNull,
+    MaxDepth = FrameLimits.MaxJsonDepth)]
+[JsonSerializable(typeof(GuestHello))]
+[JsonSerializable(typeof(GuestError))]
+[JsonSerializable(typeof(InfoCall))]
+[JsonSerializable(typeof(InfoReply))]
+[JsonSerializable(typeof(Done))]
+[JsonSerializable(typeof(ExecCall))]
+[JsonSerializable(typeof(ExecReply))]
+[JsonSerializable(typeof(GuestEntry))]
+[JsonSerializable(typeof(ReadFileCall))]
+[JsonSerializable(typeof(ReadFileReply))]
+[JsonSerializable(typeof(WriteFileCall))]
+[JsonSerializable(typeof(WriteFileReply))]
+[JsonSerializable(typeof(ListFilesCall))]
+[JsonSerializable(typeof(ListFilesReply))]
+[JsonSerializable(typeof(StatCall))]
+[JsonSerializable(typeof(DeleteCall))]
+[JsonSerializable(typeof(MkdirCall))]
+[JsonSerializable(typeof(MoveCall))]
+[JsonSerializable(typeof(CopyCall))]
+[JsonSerializable(typeof(ChmodCall))]
+internal sealed partial class GuestJson : JsonSerializerContext
+{
+    /// <summary>
+    /// The context both sides use. The relaxed encoder writes command lines and paths as they are: the bytes go to a socket, never into HTML.
+    /// </summary>
+    public static GuestJson Wire { get; } = new(new JsonSerializerOptions
+    {
+        PropertyNamingPolicy = JsonNamingPolicy.SnakeCaseLower,
+        DefaultIgnoreCondition = JsonIgnoreCondition.WhenWritingNull,
+        MaxDepth = FrameLimits.MaxJsonDepth,
+        Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping,
+    });
+}

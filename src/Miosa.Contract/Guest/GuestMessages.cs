@@ -1,0 +1,64 @@
+namespace Miosa.Guest;
+
+/// <summary>The names of the verbs, as OPEN and HELLO carry them.</summary>
+internal static class GuestVerb
+{
+    public const string Exec = "exec";
+    public const string FileRead = "file.read";
+    public const string FileWrite = "file.write";
+    public const string FileList = "file.list";
+    public const string FileTree = "file.tree";
+    public const string FileStat = "file.stat";
+    public const string FileDelete = "file.delete";
+    public const string FileMkdir = "file.mkdir";
+    public const string FileMove = "file.move";
+    public const string FileCopy = "file.copy";
+    public const string FileChmod = "file.chmod";
+    public const string Info = "info";
+}
+
+/// <summary>The codes an ERROR frame can carry.</summary>
+internal static class GuestErrorCode
+{
+    public const string BadRequest = "bad_request";
+    public const string NotFound = "not_found";
+    public const string IsDirectory = "is_directory";
+    public const string NotDirectory = "not_directory";
+    public const string Exists = "exists";
+    public const string Forbidden = "forbidden";
+    public const string NoSpace = "no_space";
+    public const string TooLarge = "too_large";
+    public const string Permission = "permission";
+    public const string Unsupported = "unsupported";
+    public const string Busy = "busy";
+    public const string Failed = "failed";
+}
+
+internal sealed record GuestHello
+{
+    public int Generation { get; init; }
+    public string? Version { get; init; }
+    public string?[]? Verbs { get; init; }
+}
+
+internal sealed record GuestError
+{
+    public string? Code { get; init; }
+    public string? Message { get; init; }
+}
+
+internal sealed record InfoCall
+{
+    public string Verb { get; init; } = GuestVerb.Info;
+}
+
+internal sealed record InfoReply
+{
+    public int Generation { get; init; }
+    public string? Version { get; init; }
+    public long UptimeMs { get; init; }
+    public int Processes { get; init; }
+}
+
+/// <summary>The answer of verbs that have nothing to tell.</summary>
+internal sealed record Done;

@@ -1,0 +1,268 @@
+using System.Text;
+using Miosa.Http;
+
+namespace Miosa;
+
+/// <summary>
+/// The files of one sandbox. A path is absolute, or relative to <c>/workspace</c>. Every call throws <see cref="NotFoundException"/> for a path that does
+/// not exist, <see cref="PermissionException"/> for one that may not be touched and <see cref="ValidationException"/> for a folder where a file is meant.
+/// </summary>
+/// <example>
+/// <code>
+/// await sandbox.Files.WriteAsync("/app/main.py", "print('hello')");
+/// string text = await sandbox.Files.ReadTextAsync("/app/main.py");
+/// await sandbox.Files.UploadAsync("model.bin", "/workspace/model.bin", new Progress&lt;long&gt;(bytes => Console.WriteLine(bytes)));
+/// </code>
+/// </example>
+public sealed class SandboxFiles
+{
+    private readonly Pipeline pipeline;
+    private readonly string id;
+
+    internal SandboxFiles(Pipeline pipeline, string id) => (this.pipeline, this.id) = (pipeline, id);
+
+    /// <summary>Reads a whole file, as text or as bytes as the server judges it.</summary>
+    /// <param name="path">The file.</param>
+    /// <param name="cancellationToken">Ends the wait.</param>
+    /// <returns>The content.</returns>
+    public Task<FileContent> ReadAsync(string path, CancellationToken cancellationToken = default)
+        => pipeline.SendAsync(FileCalls.Read(id, path), cancellationToken);
+
+    /// <inheritdoc cref="ReadAsync"/>
+    public FileContent Read(string path) => pipeline.Send(FileCalls.Read(id, path));
+
+    /// <summary>Reads a whole file as UTF-8, invalid bytes replaced, whatever the server takes it for.</summary>
+    /// <param name="path">The file.</param>
+    /// <param name="cancellationToken">Ends the wait.</param>
+    /// <returns>The text.</returns>
+    public Task<string> ReadTextAsync(string path, CancellationToken cancellationToken = default)
+        => pipeline.SendAsync(FileCalls.Read(id, path).To(AsText), cancellationToken);
+
+    /// <inheritdoc cref="ReadTextAsync"/>
+    public string ReadText(string path) => pipeline.Send(FileCalls.Read(id, path).To(AsText));
+
+    /// <summary>Reads a whole file as bytes, whatever the server takes it for.</summary>
+    /// <param name="path">The file.</param>
+    /// <param name="cancellationToken">Ends the wait.</param>
+    /// <returns>The bytes.</returns>
+    public Task<byte[]> ReadBytesAsync(string path, CancellationToken cancellationToken = default)
+        => pipeline.SendAsync(FileCalls.Read(id, path).To(AsBytes), cancellationToken);
+
+    /// <inheritdoc cref="ReadBytesAsync"/>
+    public byte[] ReadBytes(string path) => pipeline.Send(FileCalls.Read(id, path).To(AsBytes));
+
+    /// <summary>Opens a file for reading while it arrives, for files of any size. Reads throw <see cref="ConnectionException"/> when the connection breaks.</summary>
+    /// <param name="path">The file.</param>
+    /// <param name="cancellationToken">Ends the wait for the first bytes; later reads have their own token.</param>
+    /// <returns>The bytes, to be disposed; it cannot seek.</returns>
+    public async Task<Stream> OpenReadAsync(string path, CancellationToken cancellationToken = default)
+        => await pipeline.OpenAsync(FileCalls.Open(id, path), async: true, cancellationToken, lifetime: CancellationToken.None).ConfigureAwait(false);
+
+    /// <inheritdoc cref="OpenReadAsync"/>
+    public Stream OpenRead(string path)
+        => Pipeline.Finished(pipeline.OpenAsync(FileCalls.Open(id, path), async: false, CancellationToken.None, lifetime: CancellationToken.None));
+
+    /// <summary>Writes a text file as UTF-8; folders above it are made and an existing file is replaced.</summary>
+    /// <param name="path">The file.</param>
+    /// <param name="content">The whole content.</param>
+    /// <param name="mode">Octal permissions, such as <c>0755</c>; default: those of the file it replaces, else <c>0644</c>.</param>
+    /// <param name="cancellationToken">Ends the wait.</param>
+    /// <returns>What was written.</returns>
+    public Task<FileWriteResult> WriteAsync(string path, string content, string? mode = null, CancellationToken cancellationToken = default)
+        => pipeline.SendAsync(FileCalls.Write(id, path, Encoding.UTF8.GetBytes(content), mode), cancellationToken);
+
+    /// <inheritdoc cref="WriteAsync(string, string, string?, CancellationToken)"/>
+    public FileWriteResult Write(string path, string content, string? mode = null)
+        => pipeline.Send(FileCalls.Write(id, path, Encoding.UTF8.GetBytes(content), mode));
+
+    /// <summary>Writes a file of bytes; folders above it are made and an existing file is replaced.</summary>
+    /// <param name="path">The file.</param>
+    /// <param name="content">The whole content; it must not change before the call ends.</param>
+    /// <param name="mode">Octal permissions, such as <c>0755</c>; default: those of the file it replaces, else <c>0644</c>.</param>
+    /// <param name="cancellationToken">Ends the wait.</param>
+    /// <returns>What was written.</returns>
+    public Task<FileWriteResult> WriteAsync(string path, ReadOnlyMemory<byte> content, string? mode = null, CancellationToken cancellationToken = default)
+        => pipeline.SendAsync(FileCalls.Write(id, path, content, mode), cancellationToken);
+
+    /// <inheritdoc cref="WriteAsync(string, ReadOnlyMemory{byte}, string?, CancellationToken)"/>
+    public FileWriteResult Write(string path, ReadOnlyMemory<byte> content, string? mode = null) => pipeline.Send(FileCalls.Write(id, path, content, mode));
+
+    /// <summary>
+    /// Writes a file while the stream is read, for content of any size. It is sent again after a refusal only when nothing of the stream was taken, or when it can
+    /// seek. The path may not contain <c>..</c>.
+    /// </summary>
+    /// <param name="path">The file.</param>
+    /// <param name="content">Read from its present position to its end, and not disposed.</param>
+    /// <param name="mode">Octal permissions, such as <c>0755</c>, set after the last byte; default: those of the file it replaces, else <c>0644</c>.</param>
+    /// <param name="progress">Told the bytes sent so far, on the thread that sends.</param>
+    /// <param name="cancellationToken">Ends the upload.</param>
+    /// <returns>What was written.</returns>
+    /// <exception cref="IOException">Reading <paramref name="content"/> failed; whatever it throws comes out as it is.</exception>
+    public Task<FileWriteResult> WriteAsync(
+        string path, Stream content, string? mode = null, IProgress<long>? progress = null, CancellationToken cancellationToken = default)
+        => WriteAsync(path, content, mode, progress, async: true, cancellationToken).AsTask();
+
+    /// <inheritdoc cref="WriteAsync(string, Stream, string?, IProgress{long}?, CancellationToken)"/>
+    public FileWriteResult Write(string path, Stream content, string? mode = null, IProgress<long>? progress = null)
+        => Pipeline.Finished(WriteAsync(path, content, mode, progress, async: false, CancellationToken.None));
+
+    /// <summary>Writes many small files in one call, at most 1000.</summary>
+    /// <param name="files">The files, in order.</param>
+    /// <param name="cancellationToken">Ends the wait.</param>
+    /// <returns>The outcome file by file: a refused file is told in <see cref="WriteManyResult.Failed"/> and does not stop the others.</returns>
+    public Task<WriteManyResult> WriteFilesAsync(IEnumerable<FileWriteItem> files, CancellationToken cancellationToken = default)
+        => pipeline.SendAsync(FileCalls.WriteFiles(id, files), cancellationToken);
+
+    /// <inheritdoc cref="WriteFilesAsync"/>
+    public WriteManyResult WriteFiles(IEnumerable<FileWriteItem> files) => pipeline.Send(FileCalls.WriteFiles(id, files));
+
+    /// <summary>Copies a file of this host into the sandbox, of any size.</summary>
+    /// <param name="localPath">The file to read, on this host.</param>
+    /// <param name="path">The file to write, in the sandbox; folders above it are made.</param>
+    /// <param name="progress">Told the bytes sent so far, on the thread that sends.</param>
+    /// <param name="cancellationToken">Ends the upload.</param>
+    /// <returns>What was written.</returns>
+    /// <exception cref="IOException">The local file cannot be read.</exception>
+    public Task<FileWriteResult> UploadAsync(string localPath, string path, IProgress<long>? progress = null, CancellationToken cancellationToken = default)
+        => UploadAsync(localPath, path, progress, async: true, cancellationToken).AsTask();
+
+    /// <inheritdoc cref="UploadAsync(string, string, IProgress{long}?, CancellationToken)"/>
+    public FileWriteResult Upload(string localPath, string path, IProgress<long>? progress = null)
+        => Pipeline.Finished(UploadAsync(localPath, path, progress, async: false, CancellationToken.None));
+
+    /// <summary>Copies a file of the sandbox to this host, of any size. The local file appears whole or not at all; an existing one is replaced.</summary>
+    /// <param name="path">The file to read, in the sandbox.</param>
+    /// <param name="localPath">The file to write, on this host; its folder must exist.</param>
+    /// <param name="progress">Told the bytes received so far, on the thread that receives.</param>
+    /// <param name="cancellationToken">Ends the download.</param>
+    /// <returns>Its length in bytes.</returns>
+    /// <exception cref="IOException">The local file cannot be written.</exception>
+    public Task<long> DownloadAsync(string path, string localPath, IProgress<long>? progress = null, CancellationToken cancellationToken = default)
+        => DownloadAsync(path, localPath, progress, async: true, cancellationToken).AsTask();
+
+    /// <inheritdoc cref="DownloadAsync(string, string, IProgress{long}?, CancellationToken)"/>
+    public long Download(string path, string localPath, IProgress<long>? progress = null)
+        => Pipeline.Finished(DownloadAsync(path, localPath, progress, async: false, CancellationToken.None));
+
+    /// <summary>The entries of a folder.</summary>
+    /// <param name="path">The folder; default <c>/workspace</c>.</param>
+    /// <param name="depth">How many levels down, 1 to 10; default 1.</param>
+    /// <param name="includeHidden">Names that begin with a dot too; default true.</param>
+    /// <param name="cancellationToken">Ends the wait.</param>
+    /// <returns>The entries sorted by name, a folder before what is in it.</returns>
+    public Task<IReadOnlyList<FileEntry>> ListAsync(
+        string path = "/workspace", int depth = 1, bool includeHidden = true, CancellationToken cancellationToken = default)
+        => pipeline.SendAsync(FileCalls.List(id, path, depth, includeHidden), cancellationToken);
+
+    /// <inheritdoc cref="ListAsync"/>
+    public IReadOnlyList<FileEntry> List(string path = "/workspace", int depth = 1, bool includeHidden = true)
+        => pipeline.Send(FileCalls.List(id, path, depth, includeHidden));
+
+    /// <summary>A folder and all below it as a tree.</summary>
+    /// <param name="path">The folder; default <c>/workspace</c>.</param>
+    /// <param name="recursive">True: ten levels down, whatever <paramref name="depth"/> says; default false.</param>
+    /// <param name="depth">How many levels down, 1 to 10; default 3.</param>
+    /// <param name="includeHidden">Names that begin with a dot too; default false.</param>
+    /// <param name="cancellationToken">Ends the wait.</param>
+    /// <returns>The folder itself with its children.</returns>
+    public Task<FileTreeNode> TreeAsync(
+        string path = "/workspace", bool recursive = false, int depth = 3, bool includeHidden = false, CancellationToken cancellationToken = default)
+        => pipeline.SendAsync(FileCalls.Tree(id, path, recursive ? 10 : depth, includeHidden), cancellationToken);
+
+    /// <inheritdoc cref="TreeAsync"/>
+    public FileTreeNode Tree(string path = "/workspace", bool recursive = false, int depth = 3, bool includeHidden = false)
+        => pipeline.Send(FileCalls.Tree(id, path, recursive ? 10 : depth, includeHidden));
+
+    /// <summary>Facts about a path; a link at its end is not followed.</summary>
+    /// <param name="path">The file, folder or link.</param>
+    /// <param name="cancellationToken">Ends the wait.</param>
+    /// <returns>Type, size, permissions and times.</returns>
+    public Task<FileStat> StatAsync(string path, CancellationToken cancellationToken = default) => pipeline.SendAsync(FileCalls.Stat(id, path), cancellationToken);
+
+    /// <inheritdoc cref="StatAsync"/>
+    public FileStat Stat(string path) => pipeline.Send(FileCalls.Stat(id, path));
+
+    /// <summary>Deletes a file or a folder.</summary>
+    /// <param name="path">What to delete.</param>
+    /// <param name="recursive">Folders with what is in them too; default true. False refuses a folder that is not empty.</param>
+    /// <param name="cancellationToken">Ends the wait.</param>
+    /// <returns>Completes when it is gone.</returns>
+    public Task DeleteAsync(string path, bool recursive = true, CancellationToken cancellationToken = default)
+        => pipeline.SendAsync(FileCalls.Delete(id, path, recursive), cancellationToken);
+
+    /// <inheritdoc cref="DeleteAsync"/>
+    public void Delete(string path, bool recursive = true) => pipeline.Send(FileCalls.Delete(id, path, recursive));
+
+    /// <summary>Makes a folder; an existing folder is fine.</summary>
+    /// <param name="path">The folder.</param>
+    /// <param name="recursive">Make the folders above it too; default true.</param>
+    /// <param name="mode">Octal permissions; default <c>0755</c>.</param>
+    /// <param name="cancellationToken">Ends the wait.</param>
+    /// <returns>Completes when it exists.</returns>
+    public Task MkdirAsync(string path, bool recursive = true, string? mode = null, CancellationToken cancellationToken = default)
+        => pipeline.SendAsync(FileCalls.Mkdir(id, path, recursive, mode), cancellationToken);
+
+    /// <inheritdoc cref="MkdirAsync"/>
+    public void Mkdir(string path, bool recursive = true, string? mode = null) => pipeline.Send(FileCalls.Mkdir(id, path, recursive, mode));
+
+    /// <summary>Moves or renames a file or folder; folders above the target are made. It is not retried once it may have begun.</summary>
+    /// <param name="from">What to move.</param>
+    /// <param name="to">Its new path.</param>
+    /// <param name="overwrite">Replace an existing target; default true.</param>
+    /// <param name="cancellationToken">Ends the wait.</param>
+    /// <returns>Completes when it is moved.</returns>
+    public Task MoveAsync(string from, string to, bool overwrite = true, CancellationToken cancellationToken = default)
+        => pipeline.SendAsync(FileCalls.Move(id, from, to, overwrite), cancellationToken);
+
+    /// <inheritdoc cref="MoveAsync"/>
+    public void Move(string from, string to, bool overwrite = true) => pipeline.Send(FileCalls.Move(id, from, to, overwrite));
+
+    /// <summary>Copies a file or folder within the sandbox; folders above the target are made.</summary>
+    /// <param name="from">What to copy.</param>
+    /// <param name="to">The path of the copy.</param>
+    /// <param name="overwrite">Replace an existing target; default true.</param>
+    /// <param name="cancellationToken">Ends the wait.</param>
+    /// <returns>Completes when it is copied.</returns>
+    public Task CopyAsync(string from, string to, bool overwrite = true, CancellationToken cancellationToken = default)
+        => pipeline.SendAsync(FileCalls.Copy(id, from, to, overwrite), cancellationToken);
+
+    /// <inheritdoc cref="CopyAsync"/>
+    public void Copy(string from, string to, bool overwrite = true) => pipeline.Send(FileCalls.Copy(id, from, to, overwrite));
+
+    /// <summary>Changes permissions.</summary>
+    /// <param name="path">The file or folder.</param>
+    /// <param name="mode">Octal text, such as <c>0755</c>.</param>
+    /// <param name="cancellationToken">Ends the wait.</param>
+    /// <returns>Completes when they are set.</returns>
+    public Task ChmodAsync(string path, string mode, CancellationToken cancellationToken = default)
+        => pipeline.SendAsync(FileCalls.Chmod(id, path, mode), cancellationToken);
+
+    /// <inheritdoc cref="ChmodAsync"/>
+    public void Chmod(string path, string mode) => pipeline.Send(FileCalls.Chmod(id, path, mode));
+
+    private static string AsText(FileContent content) => content.Text ?? Encoding.UTF8.GetString(content.Bytes.Span);
+
+    private static byte[] AsBytes(FileContent content) => content.Bytes.ToArray();
+
+    private async ValueTask<FileWriteResult> WriteAsync(
+        string path, Stream content, string? mode, IProgress<long>? progress, bool async, CancellationToken ct)
+    {
+        ArgumentNullException.ThrowIfNull(content);
+        var result = await pipeline.SendAsync(FileCalls.Write(id, path, new Upload(content, progress)), async, ct).ConfigureAwait(false);
+        if (mode is not null)
+            await pipeline.SendAsync(FileCalls.Chmod(id, path, mode), async, ct).ConfigureAwait(false);
+        return result;
+    }
+
+    private async ValueTask<FileWriteResult> UploadAsync(string localPath, string path, IProgress<long>? progress, bool async, CancellationToken ct)
+    {
+        using var file = LocalFile.Open(localPath, async);
+        return await WriteAsync(path, file, mode: null, progress, async, ct).ConfigureAwait(false);
+    }
+
+    private async ValueTask<long> DownloadAsync(string path, string localPath, IProgress<long>? progress, bool async, CancellationToken ct)
+    {
+        using var source = await pipeline.OpenAsync(FileCalls.Open(id, path), async, ct, lifetime: ct).ConfigureAwait(false);
+        return await LocalFile.SaveAsync(source, localPath, progress, async, ct).ConfigureAwait(false);
+    }
+}

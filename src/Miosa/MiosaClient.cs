@@ -1,0 +1,54 @@
+using Miosa.Http;
+
+namespace Miosa;
+
+/// <summary>
+/// The way into the platform. Make one and share it: it holds the connections, and all members may be used by many threads at once.
+/// Every call exists twice, <c>X</c> and <c>XAsync</c>, with the same result; <c>X</c> blocks its thread and never waits on a task.
+/// </summary>
+/// <example>
+/// <code>
+/// using var client = new MiosaClient();
+/// var sandbox = await client.Sandboxes.CreateAsync(image: "miosa-sandbox");
+/// var result = await sandbox.RunAsync("python3 -c 'print(1 + 1)'");
+/// Console.WriteLine(result.Stdout);
+/// await sandbox.DestroyAsync();
+/// </code>
+/// </example>
+public sealed class MiosaClient : IDisposable, IAsyncDisposable
+{
+    private readonly Pipeline pipeline;
+
+    /// <summary>A client with default settings.</summary>
+    /// <param name="apiKey">Workspace key, <c>msk_…</c>; default: the environment variable <c>MIOSA_API_KEY</c>.</param>
+    /// <param name="baseUrl">Address of the API; default: the environment variable <c>MIOSA_BASE_URL</c>, else <see cref="MiosaOptions.DefaultBaseUrl"/>.</param>
+    /// <exception cref="ArgumentException">There is no key, it does not start with <c>msk_</c>, or the address is not http or https.</exception>
+    public MiosaClient(string? apiKey = null, string? baseUrl = null)
+        : this(new MiosaOptions { ApiKey = apiKey, BaseUrl = baseUrl })
+    {
+    }
+
+    /// <summary>A client with the given settings.</summary>
+    /// <param name="options">The settings.</param>
+    /// <exception cref="ArgumentException">There is no key, it does not start with <c>msk_</c>, or another setting is out of bounds.</exception>
+    public MiosaClient(MiosaOptions options)
+    {
+        ArgumentNullException.ThrowIfNull(options);
+        pipeline = new Pipeline(options);
+        Sandboxes = new Sandboxes(pipeline);
+    }
+
+    /// <summary>Create, find, list and destroy sandboxes.</summary>
+    public Sandboxes Sandboxes { get; }
+
+    /// <summary>Closes the connections; sandboxes go on running. Calls made afterwards throw <see cref="ObjectDisposedException"/>.</summary>
+    public void Dispose() => pipeline.Dispose();
+
+    /// <summary>Same as <see cref="Dispose"/>.</summary>
+    /// <returns>A finished task.</returns>
+    public ValueTask DisposeAsync()
+    {
+        pipeline.Dispose();
+        return ValueTask.CompletedTask;
+    }
+}

@@ -1,0 +1,284 @@
+using Miosa.Http;
+
+namespace Miosa;
+
+/// <summary>
+/// A sandbox: an isolated Linux machine of its own. The handle keeps the last <see cref="Info"/> the server told; <c>Refresh</c> asks again.
+/// All members may be used by many threads at once.
+/// <para>Disposing it destroys the sandbox and swallows a failure of that, so <c>await using</c> cleans up after a block of work;
+/// a handle that should live on is simply not disposed.</para>
+/// </summary>
+/// <example>
+/// <code>
+/// await using var sandbox = await client.Sandboxes.CreateAsync();
+/// await sandbox.Files.WriteAsync("/app/main.py", "print('hello')");
+/// var result = await sandbox.ExecAsync(["python3", "/app/main.py"], timeout: TimeSpan.FromSeconds(20));
+/// Console.WriteLine($"{result.ExitCode}: {result.Stdout}");
+/// </code>
+/// </example>
+public sealed class Sandbox : IDisposable, IAsyncDisposable
+{
+    private static readonly TimeSpan DefaultReadyWait = TimeSpan.FromSeconds(30);
+
+    private readonly Pipeline pipeline;
+    private volatile SandboxInfo info;
+
+    internal Sandbox(Pipeline pipeline, SandboxInfo info)
+    {
+        this.pipeline = pipeline;
+        this.info = info;
+        Files = new SandboxFiles(pipeline, info.Id);
+        Events = new SandboxEvents(pipeline, info.Id);
+    }
+
+    /// <summary>Opaque id, <c>sbx_…</c>.</summary>
+    public string Id => info.Id;
+
+    /// <summary>One of <see cref="SandboxState"/> when the server was last asked.</summary>
+    public string State => info.State;
+
+    /// <summary>Display name; null when it has none.</summary>
+    public string? Name => info.Name;
+
+    /// <summary>URL-safe name used in preview hosts.</summary>
+    public string? Slug => info.Slug;
+
+    /// <summary>Everything the server told when it was last asked; replaced as a whole by the calls that change the sandbox and by <c>Refresh</c>.</summary>
+    public SandboxInfo Info => info;
+
+    /// <summary>Read and write its files.</summary>
+    public SandboxFiles Files { get; }
+
+    /// <summary>Follow what happens to it.</summary>
+    public SandboxEvents Events { get; }
+
+    /// <summary>Runs a shell string and waits for its end. It is not retried once it may have begun.</summary>
+    /// <param name="command">Runs through <c>bash -c</c> in the environment of a login shell.</param>
+    /// <param name="cwd">Working folder; default <c>/workspace</c>.</param>
+    /// <param name="env">Extra environment for this command.</param>
+    /// <param name="timeout">Time limit of the command; at the limit its whole process tree is killed and the exit code is 124. Default and maximum: the server's
+    /// (3600 s). It may be longer than <see cref="MiosaOptions.Timeout"/>, which only limits silence.</param>
+    /// <param name="stdin">Text fed to standard input; default: empty.</param>
+    /// <param name="cancellationToken">Ends the wait and kills the command.</param>
+    /// <returns>How it ended; a non-zero exit code is a result, not an error.</returns>
+    /// <exception cref="ConflictException">The sandbox is not running.</exception>
+    /// <exception cref="NotFoundException">The sandbox is gone.</exception>
+    /// <exception cref="ConnectionException">No answer; the command may or may not have run.</exception>
+    public Task<ExecResult> RunAsync(
+        string command, string? cwd = null, IReadOnlyDictionary<string, string>? env = null, TimeSpan? timeout = null, string? stdin = null,
+        CancellationToken cancellationToken = default)
+        => ExecAsync(command, cwd, env, timeout, stdin, cancellationToken);
+
+    /// <inheritdoc cref="RunAsync"/>
+    public ExecResult Run(
+        string command, string? cwd = null, IReadOnlyDictionary<string, string>? env = null, TimeSpan? timeout = null, string? stdin = null)
+        => Exec(command, cwd, env, timeout, stdin);
+
+    /// <inheritdoc cref="RunAsync"/>
+    public Task<ExecResult> ExecAsync(
+        string command, string? cwd = null, IReadOnlyDictionary<string, string>? env = null, TimeSpan? timeout = null, string? stdin = null,
+        CancellationToken cancellationToken = default)
+        => pipeline.SendAsync(SandboxCalls.Exec(Id, Shell(command, cwd, env, timeout, stdin)), cancellationToken);
+
+    /// <inheritdoc cref="RunAsync"/>
+    public ExecResult Exec(
+        string command, string? cwd = null, IReadOnlyDictionary<string, string>? env = null, TimeSpan? timeout = null, string? stdin = null)
+        => pipeline.Send(SandboxCalls.Exec(Id, Shell(command, cwd, env, timeout, stdin)));
+
+    /// <summary>Runs a program with its arguments, without a shell, and waits for its end; otherwise like <see cref="RunAsync"/>.</summary>
+    /// <param name="argv">The program and its arguments.</param>
+    /// <param name="cwd">Working folder; default <c>/workspace</c>.</param>
+    /// <param name="env">Extra environment for this command.</param>
+    /// <param name="timeout">Time limit of the command; default and maximum: the server's (3600 s).</param>
+    /// <param name="stdin">Text fed to standard input; default: empty.</param>
+    /// <param name="cancellationToken">Ends the wait and kills the command.</param>
+    /// <returns>How it ended; a program that does not exist has the exit code 127.</returns>
+    public Task<ExecResult> ExecAsync(
+        IReadOnlyList<string> argv, string? cwd = null, IReadOnlyDictionary<string, string>? env = null, TimeSpan? timeout = null, string? stdin = null,
+        CancellationToken cancellationToken = default)
+        => pipeline.SendAsync(SandboxCalls.Exec(Id, Argv(argv, cwd, env, timeout, stdin)), cancellationToken);
+
+    /// <inheritdoc cref="ExecAsync(IReadOnlyList{string}, string?, IReadOnlyDictionary{string, string}?, TimeSpan?, string?, CancellationToken)"/>
+    public ExecResult Exec(
+        IReadOnlyList<string> argv, string? cwd = null, IReadOnlyDictionary<string, string>? env = null, TimeSpan? timeout = null, string? stdin = null)
+        => pipeline.Send(SandboxCalls.Exec(Id, Argv(argv, cwd, env, timeout, stdin)));
+
+    /// <summary>Runs a shell string and gives its output line by line while it runs. Leaving the loop early kills the command.</summary>
+    /// <param name="command">Runs through <c>bash -c</c> in the environment of a login shell.</param>
+    /// <param name="cwd">Working folder; default <c>/workspace</c>.</param>
+    /// <param name="env">Extra environment for this command.</param>
+    /// <param name="timeout">Time limit of the command; default and maximum: the server's (3600 s).</param>
+    /// <param name="stdin">Text fed to standard input; default: empty.</param>
+    /// <param name="cancellationToken">Ends the loop and kills the command.</param>
+    /// <returns>Output as it comes; the last item has the type <c>exit</c> or <c>error</c>. Each enumeration runs the command anew.</returns>
+    /// <exception cref="ConnectionException">The connection broke before the end; the command is killed.</exception>
+    public IAsyncEnumerable<ExecStreamEvent> ExecStreamAsync(
+        string command, string? cwd = null, IReadOnlyDictionary<string, string>? env = null, TimeSpan? timeout = null, string? stdin = null,
+        CancellationToken cancellationToken = default)
+        => StreamAsync(Shell(command, cwd, env, timeout, stdin), cancellationToken);
+
+    /// <inheritdoc cref="ExecStreamAsync(string, string?, IReadOnlyDictionary{string, string}?, TimeSpan?, string?, CancellationToken)"/>
+    public IEnumerable<ExecStreamEvent> ExecStream(
+        string command, string? cwd = null, IReadOnlyDictionary<string, string>? env = null, TimeSpan? timeout = null, string? stdin = null)
+        => Stream(Shell(command, cwd, env, timeout, stdin));
+
+    /// <summary>Runs a program with its arguments, without a shell, and gives its output line by line while it runs.</summary>
+    /// <param name="argv">The program and its arguments.</param>
+    /// <param name="cwd">Working folder; default <c>/workspace</c>.</param>
+    /// <param name="env">Extra environment for this command.</param>
+    /// <param name="timeout">Time limit of the command; default and maximum: the server's (3600 s).</param>
+    /// <param name="stdin">Text fed to standard input; default: empty.</param>
+    /// <param name="cancellationToken">Ends the loop and kills the command.</param>
+    /// <returns>Output as it comes; the last item has the type <c>exit</c> or <c>error</c>. Each enumeration runs the command anew.</returns>
+    /// <exception cref="ConnectionException">The connection broke before the end; the command is killed.</exception>
+    public IAsyncEnumerable<ExecStreamEvent> ExecStreamAsync(
+        IReadOnlyList<string> argv, string? cwd = null, IReadOnlyDictionary<string, string>? env = null, TimeSpan? timeout = null, string? stdin = null,
+        CancellationToken cancellationToken = default)
+        => StreamAsync(Argv(argv, cwd, env, timeout, stdin), cancellationToken);
+
+    /// <inheritdoc cref="ExecStreamAsync(IReadOnlyList{string}, string?, IReadOnlyDictionary{string, string}?, TimeSpan?, string?, CancellationToken)"/>
+    public IEnumerable<ExecStreamEvent> ExecStream(
+        IReadOnlyList<string> argv, string? cwd = null, IReadOnlyDictionary<string, string>? env = null, TimeSpan? timeout = null, string? stdin = null)
+        => Stream(Argv(argv, cwd, env, timeout, stdin));
+
+    /// <summary>Asks the server again and replaces <see cref="Info"/>.</summary>
+    /// <param name="cancellationToken">Ends the wait.</param>
+    /// <returns>This sandbox.</returns>
+    /// <exception cref="NotFoundException">The tenant has no such sandbox any more.</exception>
+    public Task<Sandbox> RefreshAsync(CancellationToken cancellationToken = default) => pipeline.SendAsync(SandboxCalls.Get(Id).To(Adopt), cancellationToken);
+
+    /// <inheritdoc cref="RefreshAsync"/>
+    public Sandbox Refresh() => pipeline.Send(SandboxCalls.Get(Id).To(Adopt));
+
+    /// <summary>Changes the fields that are not null.</summary>
+    /// <param name="changes">The fields to change.</param>
+    /// <param name="cancellationToken">Ends the wait.</param>
+    /// <returns>This sandbox, with the new <see cref="Info"/>.</returns>
+    /// <exception cref="ValidationException">A field is faulty.</exception>
+    /// <exception cref="ConflictException">The name or slug is taken, or the sandbox is destroyed.</exception>
+    public Task<Sandbox> UpdateAsync(UpdateSandboxRequest changes, CancellationToken cancellationToken = default)
+        => pipeline.SendAsync(SandboxCalls.Update(Id, changes).To(Adopt), cancellationToken);
+
+    /// <inheritdoc cref="UpdateAsync"/>
+    public Sandbox Update(UpdateSandboxRequest changes) => pipeline.Send(SandboxCalls.Update(Id, changes).To(Adopt));
+
+    /// <summary>Replaces all labels.</summary>
+    /// <param name="tags">The new labels; empty removes all.</param>
+    /// <param name="cancellationToken">Ends the wait.</param>
+    /// <returns>This sandbox, with the new <see cref="Info"/>.</returns>
+    public Task<Sandbox> SetTagsAsync(IReadOnlyList<string> tags, CancellationToken cancellationToken = default)
+        => pipeline.SendAsync(SandboxCalls.SetTags(Id, tags).To(Adopt), cancellationToken);
+
+    /// <inheritdoc cref="SetTagsAsync"/>
+    public Sandbox SetTags(IReadOnlyList<string> tags) => pipeline.Send(SandboxCalls.SetTags(Id, tags).To(Adopt));
+
+    /// <summary>Starts the life limit again from now, or sets a new one.</summary>
+    /// <param name="timeout">The new limit, 1 s to 30 days, rounded up to whole seconds; default: the present one.</param>
+    /// <param name="cancellationToken">Ends the wait.</param>
+    /// <returns>This sandbox, with the new <see cref="Info"/>.</returns>
+    public Task<Sandbox> ExtendAsync(TimeSpan? timeout = null, CancellationToken cancellationToken = default)
+        => pipeline.SendAsync(SandboxCalls.Extend(Id, timeout).To(Adopt), cancellationToken);
+
+    /// <inheritdoc cref="ExtendAsync"/>
+    public Sandbox Extend(TimeSpan? timeout = null) => pipeline.Send(SandboxCalls.Extend(Id, timeout).To(Adopt));
+
+    /// <summary>Freezes it: memory and files are kept, no CPU is used. Pausing it again does no harm.</summary>
+    /// <param name="cancellationToken">Ends the wait.</param>
+    /// <returns>This sandbox, paused.</returns>
+    /// <exception cref="ConflictException">Its state does not allow it.</exception>
+    public Task<Sandbox> PauseAsync(CancellationToken cancellationToken = default) => pipeline.SendAsync(SandboxCalls.Pause(Id).To(Adopt), cancellationToken);
+
+    /// <inheritdoc cref="PauseAsync"/>
+    public Sandbox Pause() => pipeline.Send(SandboxCalls.Pause(Id).To(Adopt));
+
+    /// <summary>Lets a paused sandbox go on where it was. Resuming a running one does no harm.</summary>
+    /// <param name="cancellationToken">Ends the wait.</param>
+    /// <returns>This sandbox, running.</returns>
+    /// <exception cref="ConflictException">Its state does not allow it.</exception>
+    public Task<Sandbox> ResumeAsync(CancellationToken cancellationToken = default) => pipeline.SendAsync(ResumeCall(), cancellationToken);
+
+    /// <inheritdoc cref="ResumeAsync"/>
+    public Sandbox Resume() => pipeline.Send(ResumeCall());
+
+    /// <summary>Pauses a persistent sandbox and destroys any other.</summary>
+    /// <param name="cancellationToken">Ends the wait.</param>
+    /// <returns>This sandbox, paused or destroyed.</returns>
+    public Task<Sandbox> StopAsync(CancellationToken cancellationToken = default) => pipeline.SendAsync(SandboxCalls.Stop(Id).To(Adopt), cancellationToken);
+
+    /// <inheritdoc cref="StopAsync"/>
+    public Sandbox Stop() => pipeline.Send(SandboxCalls.Stop(Id).To(Adopt));
+
+    /// <summary>Destroys it: its processes are killed and its files are gone. Destroying it again does no harm.</summary>
+    /// <param name="cancellationToken">Ends the wait.</param>
+    /// <returns>Completes when it is destroyed.</returns>
+    public Task DestroyAsync(CancellationToken cancellationToken = default) => pipeline.SendAsync(DestroyCall(), cancellationToken);
+
+    /// <inheritdoc cref="DestroyAsync"/>
+    public void Destroy() => pipeline.Send(DestroyCall());
+
+    /// <summary>Waits until it accepts commands and its readiness probe passes. A created sandbox runs already; this is for probes and for handles from a list.</summary>
+    /// <param name="timeout">The longest wait in all; default 30 s.</param>
+    /// <param name="cancellationToken">Ends the wait.</param>
+    /// <returns>This sandbox, with the new <see cref="Info"/>.</returns>
+    /// <exception cref="TimeoutException">It is not ready in that time.</exception>
+    /// <exception cref="MiosaException">It failed or is destroyed; <see cref="MiosaException.Code"/> is <c>error</c> or <c>destroyed</c>.</exception>
+    public Task<Sandbox> WaitUntilReadyAsync(TimeSpan? timeout = null, CancellationToken cancellationToken = default)
+        => new ReadinessWait(pipeline, Id).RunAsync(timeout ?? DefaultReadyWait, SandboxCalls.Get(Id).To(Adopt), async: true, cancellationToken).AsTask();
+
+    /// <inheritdoc cref="WaitUntilReadyAsync"/>
+    public Sandbox WaitUntilReady(TimeSpan? timeout = null) => Pipeline.Finished(
+        new ReadinessWait(pipeline, Id).RunAsync(timeout ?? DefaultReadyWait, SandboxCalls.Get(Id).To(Adopt), async: false, CancellationToken.None));
+
+    /// <summary>Destroys the sandbox, and swallows a failure of that: the server's limits end it later.</summary>
+    public void Dispose()
+    {
+        if (State == SandboxState.Destroyed)
+            return;
+        try
+        {
+            Destroy();
+        }
+        catch (Exception e) when (e is MiosaException or ObjectDisposedException)
+        {
+            // Disposal must not hide the exception that ended the block.
+        }
+    }
+
+    /// <summary>Destroys the sandbox, and swallows a failure of that: the server's limits end it later.</summary>
+    /// <returns>Completes when it is destroyed, or could not be.</returns>
+    public async ValueTask DisposeAsync()
+    {
+        if (State == SandboxState.Destroyed)
+            return;
+        try
+        {
+            await DestroyAsync().ConfigureAwait(false);
+        }
+        catch (Exception e) when (e is MiosaException or ObjectDisposedException)
+        {
+            // Disposal must not hide the exception that ended the block.
+        }
+    }
+
+    internal Call<Sandbox> ResumeCall() => SandboxCalls.Resume(Id).To(Adopt);
+
+    private static ExecRequest Shell(string command, string? cwd, IReadOnlyDictionary<string, string>? env, TimeSpan? timeout, string? stdin)
+        => SandboxCalls.Command(Command.FromShell(command), cwd, env, timeout, stdin);
+
+    private static ExecRequest Argv(IReadOnlyList<string> argv, string? cwd, IReadOnlyDictionary<string, string>? env, TimeSpan? timeout, string? stdin)
+        => SandboxCalls.Command(Command.FromArgv(argv), cwd, env, timeout, stdin);
+
+    private IEnumerable<ExecStreamEvent> Stream(ExecRequest request) => Feed.Enumerate(() => new ExecFeed(pipeline, Id, request));
+
+    private IAsyncEnumerable<ExecStreamEvent> StreamAsync(ExecRequest request, CancellationToken ct)
+        => Feed.EnumerateAsync(() => new ExecFeed(pipeline, Id, request), ct);
+
+    // The server may answer a destroy with nothing at all.
+    private Call<Sandbox> DestroyCall() => SandboxCalls.Destroy(Id).To(last => Adopt(last ?? info with { State = SandboxState.Destroyed, Ready = false }));
+
+    private Sandbox Adopt(SandboxInfo latest)
+    {
+        info = latest;
+        return this;
+    }
+}

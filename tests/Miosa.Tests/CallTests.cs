@@ -1,0 +1,227 @@
+using System.Reflection;
+using System.Text;
+using System.Text.Json.Nodes;
+
+namespace Miosa.Tests;
+
+/// <summary>Every call of the SDK: what it sends, and that it reads the answer, blocking and awaiting.</summary>
+public sealed class CallTests
+{
+    private const string Ok = """{"ok":true,"success":true}""";
+    private const string Exec = """{"stdout":"2\n","stderr":"","exit_code":3,"exitCode":3,"duration_ms":12,"output":"2\n","success":false}""";
+    private const string Written = """{"path":"/a","size":3,"size_bytes":3,"ok":true,"success":true}""";
+    private const string ExecEvents = "event: stdout\ndata: {\"type\":\"stdout\",\"line\":\"hi\",\"data\":\"hi\\n\"}\n\nevent: exit\ndata: {\"type\":\"exit\",\"exit_code\":0}\n\n";
+
+    /// <summary>A call by its public name, what it must send, what is answered, and what must come out.</summary>
+    private sealed record Case(
+        string Name, string Request, string? Body, string Answer, object? Expected, Func<Sandbox, MiosaClient, object?> Blocking,
+        Func<Sandbox, MiosaClient, Task<object?>> Awaiting, string ContentType = "application/json");
+
+    private static readonly Dictionary<string, string> Env = new() { ["A"] = "1" };
+
+    private static readonly Case[] Cases =
+    [
+        new("Sandboxes.Create", "POST /sandboxes",
+            """{"template_id":"miosa-sandbox","name":"n","slug":"s","cpu_count":1,"memory_mb":512,"timeout_sec":300,"always_on":false,"metadata":{"env":"x"},"external_user_id":"u","external_project_id":"p","external_workspace_id":"w"}""",
+            Wire.Sandbox, "sbx_1",
+            (_, c) => c.Sandboxes.Create("miosa-sandbox", "n", "s", "u", "p", "w", new JsonObject { ["env"] = "x" }, 300, false, 1, 512).Id,
+            async (_, c) => (await c.Sandboxes.CreateAsync("miosa-sandbox", "n", "s", "u", "p", "w", new JsonObject { ["env"] = "x" }, 300, false, 1, 512)).Id),
+        new("Sandboxes.Create request", "POST /sandboxes", """{"size":"small","persistent":true,"tags":["a"],"github_repo_url":"r"}""", Wire.Plain, "running",
+            (_, c) => c.Sandboxes.Create(new CreateSandboxRequest { Size = "small", Persistent = true, Tags = ["a"], GithubRepoUrl = "r" }).State,
+            async (_, c) => (await c.Sandboxes.CreateAsync(new CreateSandboxRequest { Size = "small", Persistent = true, Tags = ["a"], GithubRepoUrl = "r" })).State),
+        new("Sandboxes.Get", "GET /sandboxes/sbx_1", "", Wire.Sandbox, "n", (_, c) => c.Sandboxes.Get("sbx_1").Name, async (_, c) => (await c.Sandboxes.GetAsync("sbx_1")).Name),
+        new("Sandboxes.Get escaped", "GET /sandboxes/a%2Fb%3Fc", "", Wire.Sandbox, "s", (_, c) => c.Sandboxes.Get("a/b?c").Slug, async (_, c) => (await c.Sandboxes.GetAsync("a/b?c")).Slug),
+        new("Sandboxes.Get data only", "GET /sandboxes/x", "", $$"""{"data":{{Wire.Plain}}}""", "sbx_1", (_, c) => c.Sandboxes.Get("x").Id, async (_, c) => (await c.Sandboxes.GetAsync("x")).Id),
+        new("Sandboxes.GetByName", "GET /sandboxes/by-name/my%20build", "", Wire.Sandbox, "sbx_1",
+            (_, c) => c.Sandboxes.GetByName("my build").Id, async (_, c) => (await c.Sandboxes.GetByNameAsync("my build")).Id),
+        new("Sandboxes.GetOrCreate", "GET /sandboxes/by-name/n", "", Wire.Sandbox, "sbx_1",
+            (_, c) => c.Sandboxes.GetOrCreate("n").Id, async (_, c) => (await c.Sandboxes.GetOrCreateAsync("n")).Id),
+        new("Sandboxes.List", "GET /sandboxes?state=running&name=x&tags=a%2Cb&external_user_id=u&page=2&per_page=50", "", List(false), 1,
+            (_, c) => c.Sandboxes.List(new() { State = "running", Name = "x", Tags = ["a", "b"], ExternalUserId = "u" }, 2, 50).Data.Count,
+            async (_, c) => (await c.Sandboxes.ListAsync(new() { State = "running", Name = "x", Tags = ["a", "b"], ExternalUserId = "u" }, 2, 50)).Data.Count),
+        new("Sandboxes.ListAll", "GET /sandboxes?page=1&per_page=100", "", List(false), "sbx_1",
+            (_, c) => c.Sandboxes.ListAll().Single().Id, async (_, c) => (await c.Sandboxes.ListAllAsync().SingleAsync()).Id),
+        new("Sandboxes.Destroy", "DELETE /sandboxes/sbx_1", "", Wire.State("destroyed"), null,
+            (_, c) => Null(() => c.Sandboxes.Destroy("sbx_1")), (_, c) => Null(c.Sandboxes.DestroyAsync("sbx_1"))),
+        new("Sandboxes.Exec", "POST /sandboxes/sbx_1/exec", """{"command":"echo hi"}""", Wire.Merged(Exec), 3,
+            (_, c) => c.Sandboxes.Exec("sbx_1", "echo hi").ExitCode, async (_, c) => (await c.Sandboxes.ExecAsync("sbx_1", "echo hi")).ExitCode),
+        new("Sandboxes.Exec argv", "POST /sandboxes/sbx_1/exec", """{"command":["bash","-c","echo hi"]}""", Exec, "2\n",
+            (_, c) => c.Sandboxes.Exec("sbx_1", ["bash", "-c", "echo hi"]).Stdout, async (_, c) => (await c.Sandboxes.ExecAsync("sbx_1", ["bash", "-c", "echo hi"])).Stdout),
+        new("Sandbox.Run", "POST /sandboxes/sbx_1/exec", """{"command":"npm install","cwd":"/app","env":{"A":"1"},"timeout_sec":120,"stdin":"in"}""", "  \n " + Exec, 12L,
+            (s, _) => s.Run("npm install", "/app", Env, TimeSpan.FromMinutes(2), "in").DurationMs,
+            async (s, _) => (await s.RunAsync("npm install", "/app", Env, TimeSpan.FromMinutes(2), "in")).DurationMs),
+        new("Sandbox.Exec", "POST /sandboxes/sbx_1/exec", """{"command":"ls"}""", Exec, false, (s, _) => s.Exec("ls").Success, async (s, _) => (await s.ExecAsync("ls")).Success),
+        new("Sandbox.Exec argv", "POST /sandboxes/sbx_1/exec", """{"command":["python3","main.py"]}""", Exec, "",
+            (s, _) => s.Exec(["python3", "main.py"]).Stderr, async (s, _) => (await s.ExecAsync(["python3", "main.py"])).Stderr),
+        new("Sandbox.ExecStream", "POST /sandboxes/sbx_1/exec/stream", """{"command":"ls"}""", ExecEvents, "hi", (s, _) => s.ExecStream("ls").First().Line,
+            async (s, _) => (await s.ExecStreamAsync("ls").FirstAsync()).Line, "text/event-stream"),
+        new("Sandbox.ExecStream argv", "POST /sandboxes/sbx_1/exec/stream", """{"command":["ls"]}""", ExecEvents, 0, (s, _) => s.ExecStream(["ls"]).Last().ExitCode,
+            async (s, _) => (await s.ExecStreamAsync(["ls"]).LastAsync()).ExitCode, "text/event-stream"),
+        new("Sandbox.Refresh", "GET /sandboxes/sbx_1", "", Wire.State("paused"), "paused", (s, _) => s.Refresh().State, async (s, _) => (await s.RefreshAsync()).State),
+        new("Sandbox.Update", "PATCH /sandboxes/sbx_1", """{"name":"new","timeout_sec":600,"always_on":true}""", Wire.Sandbox, "n",
+            (s, _) => s.Update(new() { Name = "new", TimeoutSec = 600, AlwaysOn = true }).Name,
+            async (s, _) => (await s.UpdateAsync(new() { Name = "new", TimeoutSec = 600, AlwaysOn = true })).Name),
+        new("Sandbox.SetTags", "PATCH /sandboxes/sbx_1/tags", """{"tags":["a"]}""", Wire.Sandbox, "sbx_1", (s, _) => s.SetTags(["a"]).Id, async (s, _) => (await s.SetTagsAsync(["a"])).Id),
+        new("Sandbox.Extend", "POST /sandboxes/sbx_1/extend", """{"timeout_sec":90}""", Wire.Sandbox, "sbx_1",
+            (s, _) => s.Extend(TimeSpan.FromSeconds(89.5)).Id, async (s, _) => (await s.ExtendAsync(TimeSpan.FromSeconds(89.5))).Id),
+        new("Sandbox.Pause", "POST /sandboxes/sbx_1/pause", "", Wire.State("paused"), "paused", (s, _) => s.Pause().State, async (s, _) => (await s.PauseAsync()).State),
+        new("Sandbox.Resume", "POST /sandboxes/sbx_1/resume", "", Wire.Sandbox, "running", (s, _) => s.Resume().State, async (s, _) => (await s.ResumeAsync()).State),
+        new("Sandbox.Stop", "POST /sandboxes/sbx_1/stop", "", Wire.State("destroyed"), "destroyed", (s, _) => s.Stop().State, async (s, _) => (await s.StopAsync()).State),
+        new("Sandbox.Destroy", "DELETE /sandboxes/sbx_1", "", "", "destroyed", (s, _) => Then(s.Destroy, () => s.State), async (s, _) =>
+        {
+            await s.DestroyAsync();
+            return s.State;
+        }),
+        new("Sandbox.WaitUntilReady", "GET /sandboxes/sbx_1/readiness", "", """{"ready":true,"status":"ready","id":"sbx_1","state":"running"}""", "running",
+            (s, _) => s.WaitUntilReady(TimeSpan.FromMinutes(1)).State, async (s, _) => (await s.WaitUntilReadyAsync(TimeSpan.FromMinutes(1))).State),
+        new("SandboxEvents.Stream", "GET /sandboxes/sbx_1/events?types=sandbox.%2A", "", Wire.Event("sandbox.destroyed", "evt_1"), "evt_1",
+            (s, _) => s.Events.Stream(["sandbox.*"]).Single().EventId, async (s, _) => (await s.Events.StreamAsync(["sandbox.*"]).SingleAsync()).EventId, "text/event-stream"),
+        new("SandboxFiles.Read", "GET /sandboxes/sbx_1/files/read?path=%2Fapp%2F..%2Ftree", "", "häh", "häh",
+            (s, _) => s.Files.Read("/app/../tree").Text, async (s, _) => (await s.Files.ReadAsync("/app/../tree")).Text, "text/plain; charset=utf-8"),
+        new("SandboxFiles.Read binary", "GET /sandboxes/sbx_1/files/read?path=a", "", "xyz", null,
+            (s, _) => s.Files.Read("a").Text, async (s, _) => (await s.Files.ReadAsync("a")).Text, "application/octet-stream"),
+        new("SandboxFiles.ReadText", "GET /sandboxes/sbx_1/files/read?path=a", "", "xyz", "xyz",
+            (s, _) => s.Files.ReadText("a"), async (s, _) => await s.Files.ReadTextAsync("a"), "application/octet-stream"),
+        new("SandboxFiles.ReadBytes", "GET /sandboxes/sbx_1/files/read?path=a", "", "xyz", 3,
+            (s, _) => s.Files.ReadBytes("a").Length, async (s, _) => (await s.Files.ReadBytesAsync("a")).Length, "text/plain"),
+        new("SandboxFiles.OpenRead", "GET /sandboxes/sbx_1/files/read?path=a", "", "xyz", "xyz", (s, _) =>
+        {
+            using var reader = new StreamReader(s.Files.OpenRead("a"));
+            return reader.ReadToEnd();
+        }, async (s, _) =>
+        {
+            using var reader = new StreamReader(await s.Files.OpenReadAsync("a"));
+            return await reader.ReadToEndAsync();
+        }),
+        new("SandboxFiles.Write", "POST /sandboxes/sbx_1/files", """{"path":"/a","content":"eHl6","mode":"0755"}""", Wire.Merged(Written), 3L,
+            (s, _) => s.Files.Write("/a", "xyz", "0755").Size, async (s, _) => (await s.Files.WriteAsync("/a", "xyz", "0755")).Size),
+        new("SandboxFiles.Write bytes", "POST /sandboxes/sbx_1/files", """{"path":"/a","content":"AAH/"}""", Written, "/a",
+            (s, _) => s.Files.Write("/a", (byte[])[0, 1, 255]).Path, async (s, _) => (await s.Files.WriteAsync("/a", (byte[])[0, 1, 255])).Path),
+        new("SandboxFiles.Write stream", "PUT /sandboxes/sbx_1/files/app/a%20b%23%C3%BC.bin", "xyz", Written, 3L,
+            (s, _) => s.Files.Write("/app//./a b#ü.bin", Bytes("xyz")).Size, async (s, _) => (await s.Files.WriteAsync("/app//./a b#ü.bin", Bytes("xyz"))).Size),
+        new("SandboxFiles.WriteFiles", "POST /sandboxes/sbx_1/files/write-many", """{"files":[{"path":"/a","content_base64":"eA=="},{"path":"/b","content_base64":"AQ==","mode":"0600"}]}""",
+            """{"written":[{"path":"/a","size_bytes":1}],"failed":[{"path":"/b","error":"no"}],"data":{"written":[{"path":"/a","size_bytes":1}],"failed":[{"path":"/b","error":"no"}]}}""", "no",
+            (s, _) => s.Files.WriteFiles([new("/a", "x"), new("/b", new byte[] { 1 }, "0600")]).Failed[0].Error,
+            async (s, _) => (await s.Files.WriteFilesAsync([new("/a", "x"), new("/b", new byte[] { 1 }, "0600")])).Failed[0].Error),
+        new("SandboxFiles.Upload", "PUT /sandboxes/sbx_1/files/workspace/x", "local", Written, 3L,
+            (s, _) => WithFile(file => s.Files.Upload(file, "x").Size), (s, _) => WithFileAsync(async file => (await s.Files.UploadAsync(file, "x")).Size)),
+        new("SandboxFiles.Download", "GET /sandboxes/sbx_1/files/read?path=%2Fx", "", "remote", "6 remote",
+            (s, _) => WithFile(file => s.Files.Download("/x", file) + " " + File.ReadAllText(file)),
+            (s, _) => WithFileAsync(async file => await s.Files.DownloadAsync("/x", file) + " " + await File.ReadAllTextAsync(file))),
+        new("SandboxFiles.List", "GET /sandboxes/sbx_1/files?path=%2Fapp&depth=2&include_hidden=false", "",
+            """{"path":"/app","entries":[{"name":"m","path":"/app/m","type":"file","is_dir":false,"size":14,"modified_at":"2026-05-26T10:14:23.000Z"}],"files":[]}""", 14L,
+            (s, _) => s.Files.List("/app", 2, false).Single().Size, async (s, _) => (await s.Files.ListAsync("/app", 2, false)).Single().Size),
+        new("SandboxFiles.Tree", "GET /sandboxes/sbx_1/files/tree?path=%2Fworkspace&depth=10", "",
+            """{"path":"/workspace","name":"workspace","type":"dir","children":[{"path":"/workspace/a","name":"a","type":"file","size":1}]}""", "a",
+            (s, _) => s.Files.Tree(recursive: true).Children!.Single().Name, async (s, _) => (await s.Files.TreeAsync(recursive: true)).Children!.Single().Name),
+        new("SandboxFiles.Stat", "POST /sandboxes/sbx_1/files/stat", """{"path":"/a"}""", """{"path":"/a","mode":"0644","size":7,"modified_at":"2026-05-26T10:14:23.000Z"}""", "0644",
+            (s, _) => s.Files.Stat("/a").Mode, async (s, _) => (await s.Files.StatAsync("/a")).Mode),
+        new("SandboxFiles.Delete", "DELETE /sandboxes/sbx_1/files?path=%2Fa&recursive=true", "", Ok, null,
+            (s, _) => Null(() => s.Files.Delete("/a")), (s, _) => Null(s.Files.DeleteAsync("/a"))),
+        new("SandboxFiles.Mkdir", "POST /sandboxes/sbx_1/files/mkdir", """{"path":"/d","recursive":true}""", Ok, null,
+            (s, _) => Null(() => s.Files.Mkdir("/d")), (s, _) => Null(s.Files.MkdirAsync("/d"))),
+        new("SandboxFiles.Move", "POST /sandboxes/sbx_1/files/rename", """{"from":"/a","to":"/b","overwrite":true}""", Ok, null,
+            (s, _) => Null(() => s.Files.Move("/a", "/b")), (s, _) => Null(s.Files.MoveAsync("/a", "/b"))),
+        new("SandboxFiles.Copy", "POST /sandboxes/sbx_1/files/copy", """{"from":"/a","to":"/b","overwrite":false}""", Ok, null,
+            (s, _) => Null(() => s.Files.Copy("/a", "/b", false)), (s, _) => Null(s.Files.CopyAsync("/a", "/b", false))),
+        new("SandboxFiles.Chmod", "POST /sandboxes/sbx_1/files/chmod", """{"path":"/a","mode":"0755"}""", Ok, null,
+            (s, _) => Null(() => s.Files.Chmod("/a", "0755")), (s, _) => Null(s.Files.ChmodAsync("/a", "0755"))),
+    ];
+
+    public static TheoryData<string, bool> All
+    {
+        get
+        {
+            var data = new TheoryData<string, bool>();
+            foreach (var one in Cases)
+            {
+                data.Add(one.Name, false);
+                data.Add(one.Name, true);
+            }
+            return data;
+        }
+    }
+
+    [Theory]
+    [MemberData(nameof(All))]
+    public async Task Call_sends_what_the_contract_says_and_reads_the_answer(string name, bool async)
+    {
+        var one = Cases.Single(one => one.Name == name);
+        await using var server = await ScriptedServer.StartAsync();
+        using var client = server.Then(200, Wire.Sandbox).Client();
+        var sandbox = await client.Sandboxes.GetAsync("sbx_1", TestContext.Current.CancellationToken);
+        server.Then(one.Answer.Length == 0 ? 204 : 200, one.Answer, one.ContentType);
+
+        var result = await Twins.CallAsync(async, () => one.Blocking(sandbox, client), () => one.Awaiting(sandbox, client));
+
+        var request = server.Seen[1];
+        Assert.Equal(one.Expected, result);
+        Assert.Equal(one.Request, $"{request.Method} {request.Path}");
+        if (one.Body is { Length: > 0 } && one.Body[0] == '{')
+            Assert.True(JsonNode.DeepEquals(JsonNode.Parse(one.Body), JsonNode.Parse(request.Text)), request.Text);
+        else
+            Assert.Equal(one.Body, request.Text);
+    }
+
+    [Fact]
+    public void Every_public_call_is_in_the_table()
+    {
+        var types = new[] { typeof(Sandboxes), typeof(Sandbox), typeof(SandboxFiles), typeof(SandboxEvents) };
+        var names = types.SelectMany(type => type.GetMethods(BindingFlags.Public | BindingFlags.Instance | BindingFlags.DeclaredOnly)
+            .Where(method => !method.IsSpecialName && !method.Name.EndsWith("Async", StringComparison.Ordinal) && method.Name != "Dispose")
+            .Select(method => $"{type.Name}.{method.Name}"));
+        Assert.Empty(names.Distinct().Except(Cases.Select(one => one.Name.Split(' ')[0])));
+    }
+
+    private static string List(bool hasNext)
+        => "{\"data\":[" + Wire.Plain + "],\"meta\":{\"total\":1,\"page\":1,\"per_page\":20,\"total_pages\":1,\"has_next\":" + (hasNext ? "true" : "false")
+            + "},\"page\":{\"page\":1,\"page_size\":20,\"total\":1}}";
+
+    private static MemoryStream Bytes(string text) => new(Encoding.UTF8.GetBytes(text));
+
+    private static object? Null(Action act)
+    {
+        act();
+        return null;
+    }
+
+    private static async Task<object?> Null(Task task)
+    {
+        await task;
+        return null;
+    }
+
+    private static object? Then(Action act, Func<object?> result)
+    {
+        act();
+        return result();
+    }
+
+    private static object? WithFile(Func<string, object?> use)
+    {
+        var file = Path.GetTempFileName();
+        try
+        {
+            File.WriteAllText(file, "local");
+            return use(file);
+        }
+        finally
+        {
+            File.Delete(file);
+        }
+    }
+
+    private static async Task<object?> WithFileAsync<T>(Func<string, Task<T>> use)
+    {
+        var file = Path.GetTempFileName();
+        try
+        {
+            await File.WriteAllTextAsync(file, "local");
+            return await use(file);
+        }
+        finally
+        {
+            File.Delete(file);
+        }
+    }
+}
