@@ -1,0 +1,73 @@
+using System.Text;
+using Miosa.Guest;
+using Miosa.Server.Guests;
+using Miosa.Server.Host;
+
+namespace Miosa.Server.Exec;
+
+/// <summary>
+/// <c>sandbox.exec</c>: one answer at the end. A status other than 200 is only possible while nothing has run: after that clients would
+/// repeat a 5xx, and run the command again.
+/// </summary>
+internal static partial class ExecAnswer
+{
+    // 125 is what env, timeout and docker run use for "it is not the command that failed"; 137 is a command that was killed.
+    private const int NotRunCode = 125;
+    private const int KilledCode = 137;
+
+    public static async Task WriteAsync(HttpContext context, ExecCommand command, GuestConnection guest)
+    {
+        var settings = context.RequestServices.GetRequiredService<ServerSettings>();
+        var time = context.RequestServices.GetRequiredService<TimeProvider>();
+        using var stdout = new CapturedOutput(settings.ExecOutputBytes);
+        using var stderr = new CapturedOutput(settings.ExecOutputBytes);
+        var began = time.GetTimestamp();
+        var call = new LongCall(context, time);
+        ExecEnd end;
+        try
+        {
+            var outcome = await guest.ExecAsync(command.ToCall(), Capture, command.StdinStream(), context.RequestAborted);
+            end = new ExecEnd(outcome.ExitCode, outcome.TimedOut, Math.Max(1, outcome.DurationMs));
+            await call.EndAsync();
+        }
+        catch (GuestException e)
+        {
+            var headersAreOut = await call.EndAsync();
+            if (ExecRefusal.Of(e) is { } refusal)
+            {
+                if (!headersAreOut)
+                {
+                    await Reply.Refuse(refusal).ExecuteAsync(context);
+                    return;
+                }
+                end = new ExecEnd(NotRunCode, TimedOut: false, Milliseconds());
+            }
+            else
+            {
+                Log.Lost(context.RequestServices.GetRequiredService<ILogger<Command>>(), context.RequestId(), e.Message);
+                end = new ExecEnd(KilledCode, TimedOut: false, Milliseconds());
+            }
+            stderr.Add(Encoding.UTF8.GetBytes($"miosa: {e.Message}\n"));
+        }
+        catch
+        {
+            await call.EndAsync();
+            throw;
+        }
+        await ExecReply.WriteAsync(context.Response, Ids.New("exec"), end, stdout, stderr, context.RequestAborted);
+
+        ValueTask Capture(byte channel, ReadOnlyMemory<byte> bytes)
+        {
+            (channel == FrameChannel.Stdout ? stdout : stderr).Add(bytes.Span);
+            return ValueTask.CompletedTask;
+        }
+
+        long Milliseconds() => Math.Max(1, (long)time.GetElapsedTime(began).TotalMilliseconds);
+    }
+
+    private static partial class Log
+    {
+        [LoggerMessage(1, LogLevel.Warning, "{RequestId}: the guest was lost while a command ran: {Reason}")]
+        public static partial void Lost(ILogger logger, string requestId, string reason);
+    }
+}

@@ -1,0 +1,67 @@
+using Miosa.Server.Files;
+using Miosa.Server.Guests;
+using Miosa.Server.Host;
+using Miosa.Server.Lifecycle;
+
+namespace Miosa.Server.Exec;
+
+/// <summary>
+/// Routes of the group Sandbox exec. One road for both: the request becomes an <see cref="ExecCommand"/>, the machine admits it or
+/// refuses, the guest runs it, and the output goes either into one answer or line by line into a stream. Nothing here touches the
+/// database. A command ends with its request: clients repeat a POST whose answer they missed, and two of it would run.
+/// </summary>
+internal static class ExecEndpoints
+{
+    private const string Exec = Routes.Base + "/sandboxes/{sandbox_id}/exec";
+
+    public static void MapExec(this IEndpointRouteBuilder routes)
+    {
+        routes.MapStream("POST", Exec, RunAsync).Needs(Scopes.SandboxesWrite);
+        routes.MapStream("POST", $"{Exec}/stream", StreamByBodyAsync).Needs(Scopes.SandboxesWrite);
+        routes.MapStream("GET", $"{Exec}/stream", StreamByQueryAsync).Needs(Scopes.SandboxesWrite);
+    }
+
+    private static async Task RunAsync(HttpContext context)
+    {
+        var (command, guest) = await AdmitAsync(context, await BodyAsync(context));
+        if (command is null || guest is null)
+            return;
+        await ExecAnswer.WriteAsync(context, command, guest);
+    }
+
+    private static async Task StreamByBodyAsync(HttpContext context) => await StreamAsync(context, await BodyAsync(context));
+
+    private static Task StreamByQueryAsync(HttpContext context) =>
+        StreamAsync(context, new BodyRead(ExecCommand.FieldsOf(context.Request.Query), null));
+
+    private static async Task StreamAsync(HttpContext context, BodyRead read)
+    {
+        var (command, guest) = await AdmitAsync(context, read);
+        if (command is null || guest is null)
+            return;
+        GuestCall.AllowLongStream(context);
+        await ExecStream.WriteAsync(context, command, guest);
+    }
+
+    private static Task<BodyRead> BodyAsync(HttpContext context) => Body.ReadAsync(context, ExecCommand.Aliases, ExecCommand.MaxBodyBytes);
+
+    /// <summary>What to run and where; nulls when the refusal has been written.</summary>
+    private static async Task<(ExecCommand? Command, GuestConnection? Guest)> AdmitAsync(HttpContext context, BodyRead read)
+    {
+        var settings = context.RequestServices.GetRequiredService<ServerSettings>();
+        var (command, refusal) = read.Refusal is null
+            ? ExecCommand.Of(read.Fields, TimeSpan.FromSeconds(settings.MaxExecSec))
+            : (null, read.Refusal);
+        if (command is not null)
+        {
+            var machines = context.RequestServices.GetRequiredService<Machines>();
+            var admitted = await machines.AdmitAsync(context, context.PathValue("sandbox_id"), AdmitFor.Exec);
+            if (admitted.Refusal is null)
+                return (command.Within(admitted.Env), admitted.Guest);
+            refusal = admitted.Refusal;
+        }
+        // Not null: there is no command, or the machine refused.
+        await Reply.Refuse(refusal!).ExecuteAsync(context);
+        return default;
+    }
+}

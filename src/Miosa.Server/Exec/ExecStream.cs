@@ -1,0 +1,72 @@
+using System.Globalization;
+using Miosa.Guest;
+using Miosa.Server.Guests;
+using Miosa.Server.Host;
+
+namespace Miosa.Server.Exec;
+
+/// <summary>
+/// <c>sandbox.exec.stream</c>: stdout and stderr line by line as they come, then one <c>exit</c> (or <c>error</c>), then the end. Lines
+/// are written where they are read: a client that reads slowly holds the guest's window and so the command, and nothing piles up here.
+/// </summary>
+internal sealed class ExecStream(Sse sse)
+{
+    private readonly OutputLines stdout = new();
+    private readonly OutputLines stderr = new();
+    private readonly List<OutputLine> lines = [];
+    private long lastId;
+
+    public static async Task WriteAsync(HttpContext context, ExecCommand command, GuestConnection guest)
+    {
+        await using var sse = await Sse.StartAsync(context);
+        var stream = new ExecStream(sse);
+        try
+        {
+            var outcome = await guest.ExecAsync(command.ToCall(), stream.WriteAsync, command.StdinStream(), sse.Ended);
+            await stream.FinishAsync();
+            await stream.SendAsync(new ExecStreamEvent
+            {
+                Type = "exit",
+                ExitCode = outcome.ExitCode,
+                DurationMs = Math.Max(1, outcome.DurationMs),
+                TimedOut = outcome.TimedOut,
+            });
+        }
+        catch (GuestException e)
+        {
+            await stream.FinishAsync();
+            await stream.SendAsync(new ExecStreamEvent { Type = "error", Message = e.Message });
+        }
+        catch (OperationCanceledException) when (sse.Ended.IsCancellationRequested)
+        {
+            // The reader left or the server stops. The guest has killed the tree before this was thrown.
+        }
+    }
+
+    private async ValueTask WriteAsync(byte channel, ReadOnlyMemory<byte> bytes)
+    {
+        var isStdout = channel == FrameChannel.Stdout;
+        lines.Clear();
+        (isStdout ? stdout : stderr).Add(bytes.Span, lines);
+        await SendAsync(isStdout ? "stdout" : "stderr");
+    }
+
+    private async Task FinishAsync()
+    {
+        lines.Clear();
+        stdout.Finish(lines);
+        await SendAsync("stdout");
+        lines.Clear();
+        stderr.Finish(lines);
+        await SendAsync("stderr");
+    }
+
+    private async Task SendAsync(string type)
+    {
+        foreach (var line in lines)
+            await SendAsync(new ExecStreamEvent { Type = type, Line = line.Line, Data = line.Data });
+    }
+
+    private Task SendAsync(ExecStreamEvent item) => sse.WriteAsync(
+        (++lastId).ToString(CultureInfo.InvariantCulture), item.Type, Reply.Bytes(item, WireJson.Default.ExecStreamEvent));
+}

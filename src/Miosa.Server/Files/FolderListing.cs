@@ -1,0 +1,63 @@
+using Miosa.Guest;
+using Miosa.Server.Host;
+using Miosa.Server.Lifecycle;
+
+namespace Miosa.Server.Files;
+
+/// <summary><c>files.list</c>: the entries of a folder, parents before children.</summary>
+internal static class FolderListing
+{
+    public const int MaxDepth = 10;
+
+    /// <summary>More is refused: the body holds every entry four times, once per spelling that clients read.</summary>
+    public const int MaxEntries = 50_000;
+
+    public const string DefaultFolder = "/workspace";
+
+    public static async Task<IResult> ListAsync(HttpContext context)
+    {
+        var fields = FileFields.Of(context.Request.Query);
+        var path = fields.Has("path") ? fields.Path("path") : DefaultFolder;
+        var depth = fields.Int("depth", 1, MaxDepth) ?? 1;
+        if (fields.Bool("recursive") is true)
+            depth = MaxDepth;
+        var hidden = fields.Bool("include_hidden") ?? true;
+        if (fields.Errors() is { } refusal)
+            return Reply.Refuse(refusal);
+
+        return await GuestCall.RunAsync(context, AdmitFor.FileRead, "path", async (guest, ct) =>
+        {
+            var entries = new List<FileEntry>();
+            var folder = path!; // not null: a missing path is the default, a faulty one refused above
+            await foreach (var entry in guest.ListAsync(folder, depth, hidden, ct))
+            {
+                if (entries.Count == MaxEntries)
+                    return Reply.Refuse(TooMany(folder));
+                entries.Add(EntryOf(entry));
+            }
+            return Reply.One(new FileListing { Path = folder, Entries = entries, Files = entries }, WireJson.Default.FileListing);
+        });
+    }
+
+    public static Refusal TooMany(string folder) =>
+        Refusal.Invalid("path", $"has more than {MaxEntries} entries below \"{folder}\": name a folder deeper down or a smaller depth");
+
+    public static string TypeOf(GuestEntry entry) => entry.Type == GuestEntryType.Directory ? "directory" : entry.Type ?? "other";
+
+    public static DateTimeOffset ModifiedAt(GuestEntry entry) =>
+        // The machine may claim any time; the wire has years 1 to 9999.
+        DateTimeOffset.FromUnixTimeMilliseconds(Math.Clamp(entry.ModifiedMs, -62_135_596_800_000, 253_402_300_799_000));
+
+    private static FileEntry EntryOf(GuestEntry entry) => new()
+    {
+        Name = entry.Name ?? "",
+        Path = entry.Path ?? "",
+        Type = TypeOf(entry),
+        IsDir = entry.Type == GuestEntryType.Directory,
+        IsSymlink = entry.Type == GuestEntryType.Symlink,
+        Size = entry.Size,
+        SizeBytes = entry.Size,
+        Mode = entry.Mode,
+        ModifiedAt = ModifiedAt(entry),
+    };
+}

@@ -1,0 +1,157 @@
+using System.CommandLine;
+using System.Globalization;
+using Miosa.Server.Keys;
+using Miosa.Server.Lifecycle;
+using Miosa.Server.Storage;
+
+namespace Miosa.Server.Host;
+
+/// <summary>The command line: <c>serve</c> (also without any command), and the admin commands on the same database.</summary>
+internal static class Commands
+{
+    private static readonly Option<string> Config = new("--" + SettingsTable.ConfigName) { Description = "JSON file of settings", Recursive = true };
+
+    private static readonly IReadOnlyList<Option<string>> Settings =
+        [.. SettingsTable.All.Select(s => new Option<string>("--" + s.Name) { Description = s.Says, Recursive = true })];
+
+    public static RootCommand Root()
+    {
+        var root = new RootCommand("miosa-server: the API server of the Miosa platform");
+        root.Options.Add(Config);
+        foreach (var option in Settings)
+            root.Options.Add(option);
+        root.SetAction(ServeAsync);
+        var serve = new System.CommandLine.Command("serve", "Serve the API (the default)");
+        serve.SetAction(ServeAsync);
+        root.Subcommands.Add(serve);
+        root.Subcommands.Add(Tenant());
+        root.Subcommands.Add(Key());
+        root.Subcommands.Add(Init());
+        return root;
+    }
+
+    private static async Task<int> ServeAsync(ParseResult line, CancellationToken ct)
+    {
+        if (Read(line) is not { } read)
+            return 2;
+        await using var app = ServerHost.Build(read.Settings, read.Unknown);
+        // Before anything listens: the schema, and every machine this node holds.
+        var database = app.Services.GetRequiredService<Database>();
+        database.Migrate();
+        await app.Services.GetRequiredService<MachineDirectory>().FillAsync(database, read.Settings.Node, ct);
+        await app.RunAsync(ct);
+        return 0;
+    }
+
+    private static System.CommandLine.Command Tenant()
+    {
+        var name = new Argument<string>("name") { Description = "name of the tenant" };
+        var create = new System.CommandLine.Command("create", "Create a tenant and print its id") { name };
+        create.SetAction((line, ct) => AdminAsync(line, async admin =>
+            Console.WriteLine((await admin.CreateTenantAsync(line.GetRequiredValue(name), ct)).Id)));
+        return new System.CommandLine.Command("tenant", "Tenants") { create };
+    }
+
+    private static System.CommandLine.Command Key()
+    {
+        var tenant = new Option<string>("--tenant") { Description = "name or id of the tenant", Required = true };
+        var name = new Option<string>("--name") { Description = "what the key is for", Required = true };
+        var scopes = new Option<string[]>("--scope") { Description = $"a scope, may be repeated: {string.Join(", ", Admin.KnownScopes)}; default *" };
+        var expires = new Option<string>("--expires") { Description = "end as RFC 3339 time, or as a number of days" };
+        var create = new System.CommandLine.Command("create", "Create a key and print it: the only time it can be seen") { tenant, name, scopes, expires };
+        create.SetAction((line, ct) => AdminAsync(line, async admin =>
+        {
+            var (key, text) = await admin.CreateKeyAsync(
+                line.GetRequiredValue(tenant), line.GetRequiredValue(name), line.GetValue(scopes) ?? [], EndOf(line.GetValue(expires)), ct);
+            Console.Error.WriteLine(key.Id);
+            Console.WriteLine(text);
+        }));
+
+        var id = new Argument<string>("id") { Description = "id of the key" };
+        var revoke = new System.CommandLine.Command("revoke", "Revoke a key") { id };
+        revoke.SetAction((line, ct) => AdminAsync(line, admin => admin.RevokeKeyAsync(line.GetRequiredValue(id), ct)));
+
+        var ofTenant = new Option<string>("--tenant") { Description = "only this tenant" };
+        var list = new System.CommandLine.Command("list", "List keys") { ofTenant };
+        list.SetAction((line, ct) => AdminAsync(line, async admin =>
+        {
+            foreach (var (key, owner) in await admin.ListKeysAsync(line.GetValue(ofTenant), ct))
+            {
+                var state = key.RevokedAt is not null ? "revoked" : key.ExpiresAt is { } end ? "until " + Time(end) : "active";
+                Console.WriteLine($"{key.Id}  {key.Prefix}…  {owner}  {key.Name}  [{key.Scopes}]  {state}  last used {(key.LastUsedAt is { } at ? Time(at) : "never")}");
+            }
+        }));
+        return new System.CommandLine.Command("key", "API keys") { create, revoke, list };
+    }
+
+    /// <summary>For scripts: makes the tenant <c>default</c> and a first key once; when it is run again nothing changes.</summary>
+    private static System.CommandLine.Command Init()
+    {
+        var file = new Option<string>("--out") { Description = "file that gets the key, mode 0600", Required = true };
+        var init = new System.CommandLine.Command("init", "Create the tenant \"default\" and a first key, if there is none") { file };
+        init.SetAction((line, ct) => AdminAsync(line, async admin =>
+        {
+            const string Name = "default";
+            var path = line.GetRequiredValue(file);
+            _ = await admin.FindTenantAsync(Name, ct) ?? await admin.CreateTenantAsync(Name, ct);
+            var hasKey = (await admin.ListKeysAsync(Name, ct)).Any(k => k.Key.RevokedAt is null);
+            // A lost file is a lost key: only a new one helps.
+            if (hasKey && File.Exists(path))
+                return;
+            var (_, text) = await admin.CreateKeyAsync(Name, "init", [], expiresAt: null, ct);
+            var create = new FileStreamOptions { Mode = FileMode.Create, Access = FileAccess.Write, UnixCreateMode = UnixFileMode.UserRead | UnixFileMode.UserWrite };
+            await using var writer = new StreamWriter(path, create);
+            await writer.WriteLineAsync(text);
+        }));
+        return init;
+    }
+
+    private static async Task<int> AdminAsync(ParseResult line, Func<Admin, Task> work)
+    {
+        if (Read(line) is not { } read)
+            return 2;
+        try
+        {
+            using var database = new Database(read.Settings);
+            database.Migrate();
+            await work(new Admin(database, TimeProvider.System));
+            return 0;
+        }
+        catch (Exception e) when (e is AdminException or IOException or UnauthorizedAccessException or Microsoft.Data.Sqlite.SqliteException)
+        {
+            Console.Error.WriteLine($"miosa-server: {e.Message}");
+            return 1;
+        }
+    }
+
+    private static (ServerSettings Settings, IReadOnlyList<string> Unknown)? Read(ParseResult line)
+    {
+        var given = new Dictionary<string, string>();
+        foreach (var option in Settings.Append(Config))
+        {
+            if (line.GetResult(option) is { Implicit: false } && line.GetValue(option) is { } value)
+                given[option.Name.TrimStart('-')] = value;
+        }
+        try
+        {
+            var read = SettingsTable.Read(given, Environment.GetEnvironmentVariables());
+            _ = new Sandboxes.Sizes(read.Settings);
+            return read;
+        }
+        catch (Exception e) when (e is SettingsException or IOException or System.Text.Json.JsonException or UnauthorizedAccessException)
+        {
+            Console.Error.WriteLine($"miosa-server: {e.Message}");
+            return null;
+        }
+    }
+
+    private static DateTimeOffset? EndOf(string? text) => text switch
+    {
+        null => null,
+        _ when int.TryParse(text, out var days) => TimeProvider.System.GetUtcNow().AddDays(days),
+        _ when DateTimeOffset.TryParse(text, CultureInfo.InvariantCulture, DateTimeStyles.AssumeUniversal, out var time) => time,
+        _ => throw new AdminException($"--expires must be a time or a number of days, got \"{text}\""),
+    };
+
+    private static string Time(DateTimeOffset time) => time.ToString("yyyy-MM-dd'T'HH:mm:ss'Z'", CultureInfo.InvariantCulture);
+}

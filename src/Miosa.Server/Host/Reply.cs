@@ -1,0 +1,88 @@
+using System.Buffers;
+using System.Text.Encodings.Web;
+using System.Text.Json;
+using System.Text.Json.Nodes;
+using System.Text.Json.Serialization.Metadata;
+
+namespace Miosa.Server.Host;
+
+/// <summary>The bodies of the contract: merged object, bare object, list, ok, error.</summary>
+internal static class Reply
+{
+    private const string Json = "application/json; charset=utf-8";
+
+    /// <summary>The relaxed encoder: the default would write &lt; and ' as \u escapes for no reader of ours.</summary>
+    private static readonly JsonWriterOptions Relaxed = new() { Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping, SkipValidation = true };
+
+    /// <summary>All fields at top level and the same object again under <c>data</c>: clients read one or the other.</summary>
+    public static IResult One<T>(T value, JsonTypeInfo<T> type, int status = 200) => new JsonReply(Merged(value, type), status);
+
+    public static IResult Bare<T>(T value, JsonTypeInfo<T> type, int status = 200) => new JsonReply(Bytes(value, type), status);
+
+    public static IResult List<T>(Page<T> page, JsonTypeInfo<Page<T>> type) => new JsonReply(Bytes(page, type), 200);
+
+    public static IResult Ok() => new JsonReply(Bytes(new OkBody(), WireJson.Default.OkBody), 200);
+
+    public static IResult Refuse(Refusal refusal) => new RefusalReply(refusal);
+
+    /// <summary>The bytes of <see cref="One"/>, for an answer whose headers are already sent.</summary>
+    public static byte[] Merged<T>(T value, JsonTypeInfo<T> type)
+    {
+        var plain = Serialize(value, type).WrittenSpan;
+        // "{}" would need no comma, but no wire object is empty.
+        var middle = ",\"data\":"u8;
+        var merged = new byte[plain.Length * 2 + middle.Length];
+        plain[..^1].CopyTo(merged);
+        middle.CopyTo(merged.AsSpan(plain.Length - 1));
+        plain.CopyTo(merged.AsSpan(plain.Length - 1 + middle.Length));
+        merged[^1] = (byte)'}';
+        return merged;
+    }
+
+    public static byte[] Bytes<T>(T value, JsonTypeInfo<T> type) => Serialize(value, type).WrittenSpan.ToArray();
+
+    public static byte[] Bytes(Refusal refusal, string requestId) => Bytes(
+        new ErrorBody
+        {
+            Error = refusal.Message,
+            Message = refusal.Message,
+            Code = refusal.Code,
+            // A node has one parent: the refusal may be written more than once (idempotent replays).
+            Details = (JsonObject?)refusal.Details?.DeepClone(),
+            RequestId = requestId,
+            RetryAfter = refusal.RetryAfter,
+        },
+        WireJson.Default.ErrorBody);
+
+    private static ArrayBufferWriter<byte> Serialize<T>(T value, JsonTypeInfo<T> type)
+    {
+        var buffer = new ArrayBufferWriter<byte>(1024);
+        using var writer = new Utf8JsonWriter(buffer, Relaxed);
+        JsonSerializer.Serialize(writer, value, type);
+        return buffer;
+    }
+
+    private static async Task WriteAsync(HttpContext context, byte[] body, int status)
+    {
+        context.Response.StatusCode = status;
+        context.Response.ContentType = Json;
+        context.Response.ContentLength = body.Length;
+        if (!HttpMethods.IsHead(context.Request.Method))
+            await context.Response.Body.WriteAsync(body, context.RequestAborted);
+    }
+
+    private sealed class JsonReply(byte[] body, int status) : IResult
+    {
+        public Task ExecuteAsync(HttpContext httpContext) => WriteAsync(httpContext, body, status);
+    }
+
+    private sealed class RefusalReply(Refusal refusal) : IResult
+    {
+        public Task ExecuteAsync(HttpContext httpContext)
+        {
+            if (refusal.RetryAfter is { } seconds)
+                httpContext.Response.Headers.RetryAfter = seconds.ToString();
+            return WriteAsync(httpContext, Bytes(refusal, httpContext.RequestId()), refusal.Status);
+        }
+    }
+}

@@ -1,0 +1,142 @@
+using System.Net;
+using System.Net.Sockets;
+using Microsoft.AspNetCore.DataProtection;
+using Microsoft.AspNetCore.Server.Kestrel.Core;
+using Miosa.Server.Events;
+using Miosa.Server.Keys;
+using Miosa.Server.Lifecycle;
+using Miosa.Server.Nodes;
+using Miosa.Server.Sandboxes;
+using Miosa.Server.Storage;
+using Orleans.Configuration;
+using Orleans.Runtime.Hosting;
+using Orleans.Runtime.MembershipService.SiloMetadata;
+
+namespace Miosa.Server.Host;
+
+/// <summary>Puts the server together: one Add and one Map per slice, and the pipeline in its order.</summary>
+internal static partial class ServerHost
+{
+    public static WebApplication Build(ServerSettings settings, IReadOnlyList<string> unknown)
+    {
+        var builder = WebApplication.CreateSlimBuilder(new WebApplicationOptions { ApplicationName = "miosa-server" });
+        builder.Logging.ClearProviders().AddSimpleConsole(console =>
+        {
+            console.SingleLine = true;
+            console.TimestampFormat = "yyyy-MM-dd'T'HH:mm:ss.fff'Z' ";
+            console.UseUtcTimestamp = true;
+        });
+        var level = Enum.Parse<LogLevel>(settings.LogLevel, ignoreCase: true);
+        builder.Logging.SetMinimumLevel(level);
+        foreach (var noisy in (string[])["Microsoft", "Orleans", "System"])
+            builder.Logging.AddFilter(noisy, level < LogLevel.Warning ? LogLevel.Warning : level);
+        builder.Logging.AddFilter("Microsoft.Hosting.Lifetime", level);
+
+        builder.WebHost.UseUrls(settings.Urls).ConfigureKestrel(kestrel =>
+        {
+            kestrel.AddServerHeader = false;
+            kestrel.Limits.MaxRequestBodySize = 64 * 1024 * 1024;
+            kestrel.ConfigureEndpointDefaults(endpoint => endpoint.Protocols = HttpProtocols.Http1);
+        });
+        builder.WebHost.UseShutdownTimeout(TimeSpan.FromSeconds(10));
+        AddServices(builder.Services, settings);
+        builder.Host.UseOrleans(silo => AddSilo(silo, settings));
+
+        var app = builder.Build();
+        foreach (var name in unknown)
+            UnknownSetting(app.Logger, name);
+        Map(app);
+        return app;
+    }
+
+    private static void AddServices(IServiceCollection services, ServerSettings settings)
+    {
+        services.AddSingleton(settings);
+        services.AddSingleton(TimeProvider.System);
+        services.AddSingleton(new Sizes(settings));
+        services.AddDataProtection().SetApplicationName("miosa-server")
+            .PersistKeysToFileSystem(new DirectoryInfo(Path.Combine(settings.DataDir, "keys")));
+        services.AddSingleton<Database>();
+        services.AddSingleton<Admin>();
+        services.AddSingleton<ApiKeys>();
+        services.AddSingleton<EventLog>();
+        services.AddSingleton<EnvSeal>();
+        services.AddSingleton<MachineDirectory>();
+        services.AddSingleton<Machines>();
+        services.AddSingleton<ImageNames>();
+        services.AddSingleton<Failures>();
+        services.AddSingleton<Idempotency>();
+        services.AddSingleton<SandboxFields>();
+        services.AddSingleton<SandboxView>();
+        services.AddSingleton<SandboxList>();
+        services.AddSingleton<SandboxEndpoints>();
+        services.AddSingleton<EventEndpoints>();
+        services.AddSingleton<SystemEndpoints>();
+        services.AddSingleton(provider => OpenApiDocument.For(provider.GetRequiredService<EndpointDataSource>()));
+        AddLoop<RuntimeClient>(services);
+        AddLoop<WarmPool>(services);
+        AddLoop<Deadlines>(services);
+        AddLoop<Reconciliation>(services);
+        AddLoop<AfterBoot>(services);
+    }
+
+    private static void AddLoop<T>(IServiceCollection services)
+        where T : class, IHostedService
+    {
+        services.AddSingleton<T>();
+        services.AddHostedService(provider => provider.GetRequiredService<T>());
+    }
+
+    private static void AddSilo(ISiloBuilder silo, ServerSettings settings)
+    {
+        var siloPort = settings.SiloPort == 0 ? FreePort() : settings.SiloPort;
+        var gatewayPort = settings.GatewayPort == 0 ? FreePort() : settings.GatewayPort;
+        silo.UseLocalhostClustering(siloPort, gatewayPort, primarySiloEndpoint: null, serviceId: "miosa", clusterId: "miosa");
+        silo.UseSiloMetadata(new Dictionary<string, string> { [NodePinnedDirector.NodeName] = settings.Node });
+        silo.Services.AddPlacementDirector<NodePinned, NodePinnedDirector>();
+        silo.Configure<SiloMessagingOptions>(options => options.ResponseTimeout = TimeSpan.FromSeconds(settings.BootTimeoutSec + 40));
+    }
+
+    /// <summary>The pipeline, outermost first.</summary>
+    private static void Map(WebApplication app)
+    {
+        // 1. the id, so that everything after can tell it;  2. failures become bodies;  3. one spelling of the path;
+        // 4. routing;  5. who asks and may they;  6. repeats of a call get the first answer;  7. the endpoint.
+        app.UseRequestIds();
+        var failures = app.Services.GetRequiredService<Failures>();
+        app.Use((context, next) => failures.HandleAsync(context, next));
+        app.Use((context, next) =>
+        {
+            context.Request.Path = CollapseSlashes(context.Request.Path);
+            return next(context);
+        });
+        app.UseRouting();
+        app.UseAccess();
+        var idempotency = app.Services.GetRequiredService<Idempotency>();
+        app.Use((context, next) => idempotency.HandleAsync(context, next));
+
+        var api = app.MapGroup(Routes.Base);
+        SystemEndpoints.Map(app, api);
+        SandboxEndpoints.Map(api);
+        EventEndpoints.Map(api);
+    }
+
+    /// <summary>Go joins its base and paths blindly and so sends /api/v1//sandboxes.</summary>
+    private static PathString CollapseSlashes(PathString path)
+    {
+        var text = path.Value ?? "/";
+        while (text.Contains("//", StringComparison.Ordinal))
+            text = text.Replace("//", "/", StringComparison.Ordinal);
+        return text;
+    }
+
+    private static int FreePort()
+    {
+        using var socket = new Socket(AddressFamily.InterNetwork, SocketType.Stream, ProtocolType.Tcp);
+        socket.Bind(new IPEndPoint(IPAddress.Loopback, 0));
+        return ((IPEndPoint)(socket.LocalEndPoint ?? throw new InvalidOperationException("a bound socket has an address"))).Port;
+    }
+
+    [LoggerMessage(Level = LogLevel.Warning, Message = "unknown setting {Name}: it has no effect")]
+    private static partial void UnknownSetting(ILogger log, string name);
+}

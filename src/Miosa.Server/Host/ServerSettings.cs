@@ -1,0 +1,29 @@
+namespace Miosa.Server.Host;
+
+/// <summary>Everything that can be set. <see cref="SettingsTable"/> names each setting and says what it means; docs/operating.md repeats it.</summary>
+internal sealed record ServerSettings
+{
+    public string Urls { get; init; } = "http://127.0.0.1:8484";
+    public string DataDir { get; init; } = "/var/lib/miosa-server";
+    public string RuntimeSocket { get; init; } = "/run/miosa/runtime.sock";
+    public string Node { get; init; } = "local";
+    public int SiloPort { get; init; }
+    public int GatewayPort { get; init; }
+    public string DefaultImage { get; init; } = "miosa-sandbox";
+    public string Sizes { get; init; } = "xs=1/2048/10240,small=2/4096/10240,medium=4/8192/20480,large=8/16384/40960,xl=16/32768/81920";
+    public int MaxVcpus { get; init; } = Environment.ProcessorCount;
+    public int MaxMemoryMb { get; init; } = (int)(GC.GetGCMemoryInfo().TotalAvailableMemoryBytes / (1024 * 1024));
+    public int MaxDiskMb { get; init; } = 1024 * 1024;
+    public int DefaultTimeoutSec { get; init; } = 3600;
+    public int BootTimeoutSec { get; init; } = 20;
+    public int PoolSize { get; init; } = 2;
+    public int PoolMax { get; init; } = 16;
+    public int MaxExecSec { get; init; } = 3600;
+    public int ExecOutputBytes { get; init; } = 8 * 1024 * 1024;
+    public int SweepSec { get; init; } = 30;
+    public int KeyCacheSec { get; init; } = 2;
+    public int EventDays { get; init; } = 30;
+    public string Region { get; init; } = "local";
+    public string? PreviewDomain { get; init; }
+    public string LogLevel { get; init; } = "Information";
+}

@@ -1,0 +1,105 @@
+using System.Globalization;
+using System.Text.Json;
+
+namespace Miosa.Server.Host;
+
+/// <summary>One setting: its name on the command line, what it means and how a text becomes its value.</summary>
+internal sealed record Setting(string Name, string Says, Func<ServerSettings, string, ServerSettings> Apply)
+{
+    public string EnvironmentName => "MIOSA_" + Name.Replace('-', '_').ToUpperInvariant();
+}
+
+/// <summary>
+/// Where settings come from, later ones win: defaults, the JSON file of <c>--config</c>, environment <c>MIOSA_…</c>, command line.
+/// Unknown names are reported, never ignored in silence; a faulty value ends the start.
+/// </summary>
+internal static class SettingsTable
+{
+    public const string ConfigName = "config";
+
+    public static readonly IReadOnlyList<Setting> All =
+    [
+        Text("urls", "addresses to listen on, separated by semicolons", (s, v) => s with { Urls = v }),
+        Text("data-dir", "folder of the database and the encryption keys; made with mode 0700", (s, v) => s with { DataDir = v }),
+        Text("runtime-socket", "socket of miosa-runtime", (s, v) => s with { RuntimeSocket = v }),
+        Text("node", "name of this node", (s, v) => s with { Node = v }),
+        Number("silo-port", "loopback port of the Orleans silo, 0 for a free one", 0, 65535, (s, v) => s with { SiloPort = v }),
+        Number("gateway-port", "loopback port of the Orleans gateway, 0 for a free one", 0, 65535, (s, v) => s with { GatewayPort = v }),
+        Text("default-image", "image of a sandbox that names none", (s, v) => s with { DefaultImage = v }),
+        Text("sizes", "named sizes: name=vcpus/memory-mb/disk-mb, separated by commas", (s, v) => s with { Sizes = v }),
+        Number("max-vcpus", "most virtual CPUs of one machine; default: those of the host", 1, 1024, (s, v) => s with { MaxVcpus = v }),
+        Number("max-memory-mb", "most memory of one machine in MiB; default: that of the host", 128, int.MaxValue, (s, v) => s with { MaxMemoryMb = v }),
+        Number("max-disk-mb", "largest disk of one machine in MiB", 512, int.MaxValue, (s, v) => s with { MaxDiskMb = v }),
+        Number("default-timeout-sec", "life limit of a sandbox that names none", 1, 2_592_000, (s, v) => s with { DefaultTimeoutSec = v }),
+        Number("boot-timeout-sec", "longest wait for a machine to start", 1, 300, (s, v) => s with { BootTimeoutSec = v }),
+        Number("pool-size", "machines kept ready per image, 0 for no pool", 0, 1000, (s, v) => s with { PoolSize = v }),
+        Number("pool-max", "most machines kept ready per image when demand is high", 0, 1000, (s, v) => s with { PoolMax = v }),
+        Number("max-exec-sec", "longest time limit of one command", 1, 2_592_000, (s, v) => s with { MaxExecSec = v }),
+        Number("exec-output-bytes", "kept output of one command per stream; more is dropped and marked truncated", 1024, 1 << 30, (s, v) => s with { ExecOutputBytes = v }),
+        Number("sweep-sec", "seconds between two sweeps for what nobody owns", 1, 3600, (s, v) => s with { SweepSec = v }),
+        Number("key-cache-sec", "seconds until a revoked key stops working at the latest", 0, 3600, (s, v) => s with { KeyCacheSec = v }),
+        Number("event-days", "days that events and rows of destroyed machines are kept", 1, 3650, (s, v) => s with { EventDays = v }),
+        Text("region", "region told in every sandbox", (s, v) => s with { Region = v }),
+        Text("preview-domain", "domain of preview hosts", (s, v) => s with { PreviewDomain = v }),
+        Text("log-level", "Trace, Debug, Information, Warning, Error", (s, v) =>
+            Enum.TryParse<LogLevel>(v, ignoreCase: true, out _) ? s with { LogLevel = v } : throw new FormatException($"unknown level \"{v}\"")),
+    ];
+
+    /// <summary>Names that the clients read; they may stand in the same environment.</summary>
+    private static readonly HashSet<string> ClientNames = ["MIOSA_API_KEY", "MIOSA_BASE_URL", "MIOSA_CONFIG", "MIOSA_TENANT", "MIOSA_ACCESS_TOKEN"];
+
+    /// <param name="given">Values of the command line by setting name.</param>
+    public static (ServerSettings Settings, IReadOnlyList<string> Unknown) Read(
+        IReadOnlyDictionary<string, string> given, System.Collections.IDictionary environment)
+    {
+        var settings = new ServerSettings();
+        var unknown = new List<string>();
+        var file = given.GetValueOrDefault(ConfigName) ?? environment["MIOSA_CONFIG"] as string;
+        if (file is not null)
+        {
+            using var json = JsonDocument.Parse(File.ReadAllBytes(file), new JsonDocumentOptions { CommentHandling = JsonCommentHandling.Skip, AllowTrailingCommas = true });
+            foreach (var property in json.RootElement.EnumerateObject())
+                settings = Apply(settings, property.Name, property.Value.ToString(), $"{property.Name} in {file}", unknown);
+        }
+        foreach (System.Collections.DictionaryEntry entry in environment)
+        {
+            var name = (string)entry.Key;
+            if (!name.StartsWith("MIOSA_", StringComparison.Ordinal) || ClientNames.Contains(name))
+                continue;
+            settings = Apply(settings, name["MIOSA_".Length..].Replace('_', '-').ToLowerInvariant(), (string?)entry.Value ?? "", name, unknown);
+        }
+        foreach (var (name, value) in given)
+        {
+            if (name != ConfigName)
+                settings = Apply(settings, name, value, "--" + name, unknown);
+        }
+        return (settings, unknown);
+    }
+
+    private static ServerSettings Apply(ServerSettings settings, string name, string value, string where, List<string> unknown)
+    {
+        if (All.FirstOrDefault(s => s.Name == name) is not { } setting)
+        {
+            unknown.Add(where);
+            return settings;
+        }
+        try
+        {
+            return setting.Apply(settings, value);
+        }
+        catch (FormatException e)
+        {
+            throw new SettingsException($"{where}: {e.Message}");
+        }
+    }
+
+    private static Setting Text(string name, string says, Func<ServerSettings, string, ServerSettings> apply) =>
+        new(name, says, (s, v) => v.Length == 0 ? s : apply(s, v));
+
+    private static Setting Number(string name, string says, int min, int max, Func<ServerSettings, int, ServerSettings> apply) =>
+        new(name, says, (s, v) => int.TryParse(v, NumberStyles.Integer, CultureInfo.InvariantCulture, out var number) && number >= min && number <= max
+            ? apply(s, number)
+            : throw new FormatException($"must be a whole number from {min} to {max}, got \"{v}\""));
+}
+
+internal sealed class SettingsException(string message) : Exception(message);

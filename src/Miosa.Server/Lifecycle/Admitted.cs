@@ -1,0 +1,31 @@
+using Miosa.Server.Guests;
+using Miosa.Server.Host;
+
+namespace Miosa.Server.Lifecycle;
+
+/// <summary>What somebody wants of a machine; all of them count as activity.</summary>
+internal enum AdmitFor
+{
+    Exec,
+    FileRead,
+    FileWrite,
+}
+
+/// <summary>Either a refusal, or the road to the guest of a running machine. The machine stays busy until the request ends.</summary>
+internal readonly struct Admitted
+{
+    private readonly GuestConnection? guest;
+
+    public Admitted(Refusal refusal) => Refusal = refusal;
+
+    public Admitted(string machineId, GuestConnection guest, IReadOnlyDictionary<string, string> env) =>
+        (MachineId, this.guest, Env) = (machineId, guest, env);
+
+    public Refusal? Refusal { get; }
+
+    public string MachineId { get; } = "";
+
+    public GuestConnection Guest => guest ?? throw new InvalidOperationException("a refused admission has no guest");
+
+    public IReadOnlyDictionary<string, string> Env { get; } = new Dictionary<string, string>();
+}

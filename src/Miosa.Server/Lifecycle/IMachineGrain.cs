@@ -1,0 +1,96 @@
+#pragma warning disable VSTHRD200 // Grain methods carry no Async (style rule 6).
+using Miosa.Server.Host;
+
+namespace Miosa.Server.Lifecycle;
+
+/// <summary>Decides for one machine, one question at a time, and is the only writer of its row. No bytes go through it.</summary>
+internal interface IMachineGrain : IGrainWithStringKey
+{
+    /// <summary>Makes the machine of a checked draft; answers when its guest answered. <paramref name="isWarm"/>: it already runs, in the pool.</summary>
+    ValueTask<MachineAnswer> Create(Machine draft, bool isWarm);
+
+    ValueTask<MachineAnswer> Ask(Want want, string? reason);
+
+    ValueTask<MachineAnswer> Change(RowChange change);
+
+    /// <summary>The readiness probe of the machine passed.</summary>
+    ValueTask<MachineAnswer> ProbePassed();
+}
+
+/// <summary>The machine afterwards, or why not.</summary>
+[GenerateSerializer, Immutable]
+internal sealed record MachineAnswer
+{
+    /// <summary>Not an error code of the wire: the warm machine died before it was claimed; another way must be tried.</summary>
+    public const string WarmGone = "warm_gone";
+
+    [Id(0)]
+    public Machine? Machine { get; init; }
+
+    [Id(1)]
+    public string? Code { get; init; }
+
+    [Id(2)]
+    public string? Message { get; init; }
+
+    [Id(3)]
+    public int? RetryAfter { get; init; }
+
+    /// <summary>The field at fault, for a validation error.</summary>
+    [Id(4)]
+    public string? Field { get; init; }
+
+    public Refusal? Refusal =>
+        Code is null ? null
+        : Field is null ? new Refusal(Code, Message ?? "", RetryAfter: RetryAfter)
+        : Refusal.Invalid(Field, Message ?? "");
+
+    public static MachineAnswer Of(Machine machine) => new() { Machine = machine };
+
+    public static MachineAnswer No(Refusal refusal) => new() { Code = refusal.Code, Message = refusal.Message, RetryAfter = refusal.RetryAfter };
+
+    public static MachineAnswer NoField(string field, string message) => new() { Code = ErrorCodes.ValidationError, Field = field, Message = message };
+}
+
+/// <summary>Checked changes of a row: a null field stays, a field named in <see cref="Clear"/> becomes null.</summary>
+[GenerateSerializer(GenerateFieldIds = GenerateFieldIds.PublicProperties), Immutable]
+internal sealed record RowChange
+{
+    public string? Name { get; init; }
+    public string? Slug { get; init; }
+    public string? Tags { get; init; }
+    public string? Metadata { get; init; }
+    public bool? AlwaysOn { get; init; }
+    public bool? Persistent { get; init; }
+    public int? TimeoutSec { get; init; }
+    public int? IdleTimeoutSec { get; init; }
+    public string? ExternalUserId { get; init; }
+    public string? ExternalProjectId { get; init; }
+    public string? ExternalWorkspaceId { get; init; }
+    public IReadOnlyList<string> Clear { get; init; } = [];
+
+    /// <summary>The life limit starts again from now, also when <see cref="TimeoutSec"/> is null.</summary>
+    public bool RestartsLimit { get; init; }
+
+    public Machine ApplyTo(Machine row, DateTimeOffset now)
+    {
+        var timeoutSec = TimeoutSec ?? row.TimeoutSec;
+        return row with
+        {
+            Name = Pick("name", Name, row.Name),
+            Slug = Slug ?? row.Slug,
+            Tags = Pick("tags", Tags, row.Tags),
+            Metadata = Metadata ?? row.Metadata,
+            AlwaysOn = AlwaysOn ?? row.AlwaysOn,
+            Persistent = Persistent ?? row.Persistent,
+            TimeoutSec = timeoutSec,
+            IdleTimeoutSec = IdleTimeoutSec ?? row.IdleTimeoutSec,
+            ExternalUserId = Pick("external_user_id", ExternalUserId, row.ExternalUserId),
+            ExternalProjectId = Pick("external_project_id", ExternalProjectId, row.ExternalProjectId),
+            ExternalWorkspaceId = Pick("external_workspace_id", ExternalWorkspaceId, row.ExternalWorkspaceId),
+            DueAt = RestartsLimit || TimeoutSec is not null ? now.AddSeconds(timeoutSec) : row.DueAt,
+        };
+    }
+
+    private string? Pick(string field, string? value, string? old) => Clear.Contains(field) ? null : value ?? old;
+}

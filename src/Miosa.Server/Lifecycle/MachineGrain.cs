@@ -1,0 +1,305 @@
+#pragma warning disable VSTHRD200 // Grain methods carry no Async (style rule 6).
+using System.Net.Sockets;
+using System.Text.Json.Nodes;
+using Microsoft.Data.Sqlite;
+using Microsoft.EntityFrameworkCore;
+using Miosa.Runtime.Wire;
+using Miosa.Server.Events;
+using Miosa.Server.Guests;
+using Miosa.Server.Host;
+using Miosa.Server.Nodes;
+
+namespace Miosa.Server.Lifecycle;
+
+[NodePinned]
+internal sealed partial class MachineGrain(
+    MachineDirectory directory,
+    RuntimeClient runtime,
+    WarmPool pool,
+    EventLog events,
+    Deadlines deadlines,
+    ServerSettings settings,
+    TimeProvider time,
+    ILogger<MachineGrain> log) : Grain, IMachineGrain
+{
+    private string MachineId => GrainKeys.Split(this.GetPrimaryKeyString()).Machine;
+
+    public async ValueTask<MachineAnswer> Create(Machine draft, bool isWarm)
+    {
+        var begun = time.GetTimestamp();
+        // Not the caller's token: a client that gave up repeats the call with its idempotency key and must find the machine.
+        using var limit = new CancellationTokenSource(TimeSpan.FromSeconds(settings.BootTimeoutSec), time);
+        return isWarm ? await CreateWarmAsync(draft, begun, limit.Token) : await CreateColdAsync(draft, begun, limit.Token);
+    }
+
+    public async ValueTask<MachineAnswer> Ask(Want want, string? reason)
+    {
+        if (directory.Find(MachineId) is not { } resident)
+            return MachineAnswer.No(Refusal.NotFound("sandbox"));
+        var row = resident.Row;
+        // A null comparison is false: without a limit there is nothing to carry out.
+        if (want == Want.Deadline && !(resident.NextDue(time.GetUtcNow()) <= time.GetUtcNow()))
+            return MachineAnswer.Of(row);
+        if (want == Want.Died && await IsAliveAsync())
+            return MachineAnswer.Of(row);
+        var decision = Lifecycle.Decide(row.State, row.Persistent, want);
+        if (decision.Refusal is { } refusal)
+            return MachineAnswer.No(refusal);
+        if (decision.ChangesNothing)
+            return MachineAnswer.Of(row);
+        if (await TryActAsync(decision, want) is { } failure)
+            return failure;
+        return MachineAnswer.Of(decision.Next == row.State ? row : await CommitAsync(resident, decision, reason));
+    }
+
+    public async ValueTask<MachineAnswer> Change(RowChange change)
+    {
+        if (directory.Find(MachineId) is not { } resident)
+            return MachineAnswer.No(Refusal.NotFound("sandbox"));
+        if (resident.Row.State is not (MachineState.Running or MachineState.Paused))
+            return MachineAnswer.No(Refusal.Conflict($"the sandbox is {resident.Row.State.Wire()}"));
+        var row = Stamp(change.ApplyTo(resident.Row, time.GetUtcNow()), resident);
+        if (await SaveAsync(row, isNew: false, [new NewEvent(EventNames.SandboxUpdated)]) is { } taken)
+            return taken;
+        Settle(resident, row);
+        return MachineAnswer.Of(row);
+    }
+
+    public async ValueTask<MachineAnswer> ProbePassed()
+    {
+        if (directory.Find(MachineId) is not { Row: { State: MachineState.Running, ReadyAt: null } old } resident)
+            return MachineAnswer.No(Refusal.Conflict("the sandbox does not wait for its probe"));
+        var row = Stamp(old with { ReadyAt = time.GetUtcNow() }, resident);
+        await events.CommitAsync(row, isNew: false, [new NewEvent(EventNames.SandboxReady)], CancellationToken.None);
+        Settle(resident, row);
+        return MachineAnswer.Of(row);
+    }
+
+    private async Task<MachineAnswer> CreateWarmAsync(Machine draft, long begun, CancellationToken ct)
+    {
+        MachineInfo info;
+        try
+        {
+            info = await runtime.LimitAsync(draft.Id, draft.Vcpus, draft.MemoryMb, draft.DiskMb, ct);
+            if (info.State != MachineStates.Running)
+                throw new RuntimeRefusedException(RuntimeErrors.Failed, info.Reason ?? info.State);
+        }
+        catch (Exception e) when (e is RuntimeRefusedException or RuntimeDownException or OperationCanceledException)
+        {
+            WarmMachineGone(log, draft.Id, e.Message);
+            return new MachineAnswer { Code = MachineAnswer.WarmGone, Message = e.Message };
+        }
+        var row = Running(draft, info.Socket, "warm", begun);
+        if (await SaveAsync(row, isNew: true, [new NewEvent(EventNames.SandboxCreated), new NewEvent(EventNames.BuildStarted), .. Booted(row)]) is { } taken)
+            return taken;
+        var resident = new Resident(row, road: null);
+        directory.Add(resident);
+        // After the directory knows it: between the two owners no sweep may find it ownerless.
+        resident.Road = pool.Handover(row.Id) ?? new GuestRoad(info.Socket);
+        Settle(resident, row);
+        return MachineAnswer.Of(row);
+    }
+
+    private async Task<MachineAnswer> CreateColdAsync(Machine draft, long begun, CancellationToken ct)
+    {
+        if (!runtime.IsUp)
+            return MachineAnswer.No(Refusal.Unavailable("miosa-runtime is not reachable; nothing was made"));
+        if (await SaveAsync(draft, isNew: true, [new NewEvent(EventNames.SandboxCreated), new NewEvent(EventNames.BuildStarted)]) is { } taken)
+            return taken;
+        var resident = new Resident(draft, road: null);
+        directory.Add(resident);
+        try
+        {
+            var info = await runtime.LaunchAsync(LaunchRequest(draft.Id, draft.Image, draft.Vcpus, draft.MemoryMb, draft.DiskMb), ct);
+            resident.Road = new GuestRoad(info.Socket);
+            // Ready means that the guest answered; the connection serves the first command, too.
+            await resident.Road.ConnectAsync(ct);
+            var row = Running(draft, info.Socket, "cold", begun);
+            await events.CommitAsync(row, isNew: false, Booted(row), CancellationToken.None);
+            Settle(resident, row);
+            return MachineAnswer.Of(row);
+        }
+        catch (OperationCanceledException) when (ct.IsCancellationRequested)
+        {
+            await Ask(Want.BootTimedOut, $"not ready after {settings.BootTimeoutSec} s");
+            return MachineAnswer.No(Refusal.Unavailable($"the sandbox was not ready after {settings.BootTimeoutSec} s; it was removed", retryAfter: 5));
+        }
+        catch (Exception e) when (e is RuntimeRefusedException or RuntimeDownException or SocketException or IOException or GuestException)
+        {
+            await Ask(Want.BootFailed, e.Message);
+            return FailedBoot(e);
+        }
+    }
+
+    private static MachineAnswer FailedBoot(Exception e) => e switch
+    {
+        RuntimeRefusedException { Code: RuntimeErrors.ImageNotFound } => MachineAnswer.NoField("template_id", e.Message),
+        RuntimeRefusedException { Code: RuntimeErrors.LimitRefused } => MachineAnswer.NoField("size", e.Message),
+        _ => MachineAnswer.No(Refusal.Unavailable($"the sandbox could not be started: {e.Message}")),
+    };
+
+    public static RuntimeRequest LaunchRequest(string machine, string image, int vcpus, int memoryMb, int diskMb) => new()
+    {
+        Machine = machine,
+        Image = image,
+        Vcpus = vcpus,
+        MemoryMb = memoryMb,
+        DiskMb = diskMb,
+        Hostname = "sandbox",
+        Network = true,
+    };
+
+    private Machine Running(Machine draft, string socket, string bootPath, long begun)
+    {
+        var now = time.GetUtcNow();
+        return draft with
+        {
+            State = MachineState.Running,
+            Epoch = draft.Epoch + 1,
+            SocketPath = socket,
+            BootPath = bootPath,
+            BootMs = (int)Math.Ceiling(time.GetElapsedTime(begun).TotalMilliseconds),
+            StartedAt = now,
+            RunningSince = now,
+            ReadyAt = draft.Probe is null ? now : null,
+            UpdatedAt = now,
+            LastActivityAt = now,
+            DueAt = now.AddSeconds(draft.TimeoutSec),
+        };
+    }
+
+    private static List<NewEvent> Booted(Machine row)
+    {
+        List<NewEvent> news = [new(EventNames.BuildCompleted, new JsonObject { ["duration_ms"] = row.BootMs, ["boot_path"] = row.BootPath })];
+        if (row.ReadyAt is not null)
+            news.Add(new NewEvent(EventNames.SandboxReady));
+        return news;
+    }
+
+    /// <summary>Null when it was done; otherwise nothing changed and the answer says why.</summary>
+    private async Task<MachineAnswer?> TryActAsync(Decision decision, Want want)
+    {
+        // What is dead already can be written without the runtime: the sweep removes the remains when it can.
+        var isOver = want is Want.Died or Want.BootFailed or Want.BootTimedOut;
+        try
+        {
+            await ActAsync(decision.Act);
+            return null;
+        }
+        catch (RuntimeDownException e)
+        {
+            return isOver ? null : MachineAnswer.No(Refusal.Unavailable(e.Message));
+        }
+        catch (RuntimeRefusedException e)
+        {
+            ActRefused(log, decision.Act, MachineId, e.Message);
+            if (isOver)
+                return null;
+            if (decision.Act == Act.Kill || await IsAliveAsync())
+                return MachineAnswer.No(Refusal.Unavailable(e.Message));
+            await Ask(Want.Died, e.Message);
+            return MachineAnswer.No(Refusal.Conflict($"the sandbox died: {e.Message}"));
+        }
+    }
+
+    private async Task ActAsync(Act act)
+    {
+        switch (act)
+        {
+            case Act.Freeze:
+                await runtime.FreezeAsync(MachineId, CancellationToken.None);
+                break;
+            case Act.Thaw:
+                await runtime.ThawAsync(MachineId, CancellationToken.None);
+                break;
+            case Act.Kill:
+                await runtime.DestroyAsync(MachineId, CancellationToken.None);
+                break;
+        }
+    }
+
+    /// <summary>True as well when the runtime cannot be asked: nothing is declared dead on a guess.</summary>
+    private async Task<bool> IsAliveAsync()
+    {
+        try
+        {
+            return await runtime.InspectAsync(MachineId, CancellationToken.None) is { State: MachineStates.Running or MachineStates.Frozen };
+        }
+        catch (Exception e) when (e is RuntimeDownException or RuntimeRefusedException)
+        {
+            return true;
+        }
+    }
+
+    private async Task<Machine> CommitAsync(Resident resident, Decision decision, string? reason)
+    {
+        var now = time.GetUtcNow();
+        var old = resident.Row;
+        var row = old with { State = decision.Next };
+        if (old.State == MachineState.Running && old.RunningSince is { } since)
+            row = row with { RanSec = old.RanSec + (int)(now - since).TotalSeconds, RunningSince = null };
+        if (decision.Next == MachineState.Running)
+        {
+            resident.Touch(now);
+            row = row with { RunningSince = now, DueAt = now.AddSeconds(old.TimeoutSec) };
+        }
+        if (decision.Next == MachineState.Destroyed)
+            row = row with { DestroyedAt = now, SealedEnv = null, DueAt = null };
+        if (reason is not null && decision.Next is MachineState.Error or MachineState.Destroyed)
+            row = row with { Error = reason ?? old.Error };
+        row = Stamp(row, resident);
+        var news = decision.Events.Select(type => new NewEvent(type, DataOf(type, reason))).ToList();
+        await events.CommitAsync(row, isNew: false, news, CancellationToken.None);
+        Settle(resident, row);
+        StateChanged(log, row.Id, old.State, row.State, reason ?? "");
+        if (row.State is MachineState.Destroyed or MachineState.Error && resident.Road is { } road)
+            await road.DisposeAsync();
+        if (!row.IsLive)
+            DeactivateOnIdle();
+        return row;
+    }
+
+    private static JsonObject? DataOf(string type, string? reason) => type switch
+    {
+        EventNames.SandboxError => new JsonObject { ["reason"] = reason },
+        EventNames.BuildFailed => new JsonObject { ["error"] = reason ?? "destroyed before it was ready", ["exit_code"] = 1 },
+        EventNames.BuildTimedOut => new JsonObject { ["error"] = reason },
+        EventNames.SandboxDestroyed when reason is not null => new JsonObject { ["reason"] = reason },
+        _ => null,
+    };
+
+    private Machine Stamp(Machine row, Resident resident) =>
+        row with { Epoch = row.Epoch + 1, UpdatedAt = time.GetUtcNow(), LastActivityAt = resident.LastUsed };
+
+    private void Settle(Resident resident, Machine row)
+    {
+        directory.Replace(resident, row);
+        deadlines.Watch(resident);
+    }
+
+    /// <summary>Null when written; the refusal when a name is taken.</summary>
+    private async Task<MachineAnswer?> SaveAsync(Machine row, bool isNew, IReadOnlyList<NewEvent> news)
+    {
+        try
+        {
+            await events.CommitAsync(row, isNew, news, CancellationToken.None);
+            return null;
+        }
+        catch (DbUpdateException e) when (e.InnerException is SqliteException { SqliteExtendedErrorCode: 2067 or 1555 } inner)
+        {
+            var byName = inner.Message.Contains("machines.Name", StringComparison.Ordinal);
+            return MachineAnswer.No(Refusal.Conflict(byName
+                ? $"the name \"{row.Name}\" is taken by another sandbox"
+                : $"the slug \"{row.Slug}\" is taken by another sandbox"));
+        }
+    }
+
+    [LoggerMessage(Level = LogLevel.Information, Message = "machine {Machine}: {Old} -> {New} {Reason}")]
+    private static partial void StateChanged(ILogger log, string machine, MachineState old, MachineState @new, string reason);
+
+    [LoggerMessage(Level = LogLevel.Warning, Message = "the runtime refused {Act} of machine {Machine}: {Reason}")]
+    private static partial void ActRefused(ILogger log, Act act, string machine, string reason);
+
+    [LoggerMessage(Level = LogLevel.Warning, Message = "warm machine {Machine} could not be claimed: {Reason}")]
+    private static partial void WarmMachineGone(ILogger log, string machine, string reason);
+}

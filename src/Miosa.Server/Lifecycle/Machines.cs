@@ -1,0 +1,111 @@
+using System.Net.Sockets;
+using Microsoft.EntityFrameworkCore;
+using Miosa.Server.Guests;
+using Miosa.Server.Host;
+using Miosa.Server.Nodes;
+using Miosa.Server.Storage;
+
+namespace Miosa.Server.Lifecycle;
+
+/// <summary>What the endpoints know of machines: find one, make one, ask one, be admitted to one.</summary>
+internal sealed class Machines(
+    MachineDirectory directory, IGrainFactory grains, WarmPool pool, RuntimeClient runtime, Database database, EnvSeal seal, ServerSettings settings, TimeProvider time)
+{
+    /// <summary>A destroyed machine can be read this long, so that late clients learn its end.</summary>
+    private static readonly TimeSpan DestroyedIsReadable = TimeSpan.FromHours(24);
+
+    /// <summary>Commands to a machine just launched or restarted wait this long for its guest.</summary>
+    private static readonly TimeSpan GuestPatience = TimeSpan.FromSeconds(5);
+
+    public RuntimeClient Runtime => runtime;
+
+    public async ValueTask<Machine?> FindAsync(Caller caller, string idOrSlugOrName, CancellationToken ct)
+    {
+        if (directory.Find(caller.TenantId, idOrSlugOrName) is { } resident)
+            return resident.Row with { LastActivityAt = resident.LastUsed };
+        if (!idOrSlugOrName.StartsWith("sbx_", StringComparison.Ordinal))
+            return null;
+        var limit = time.GetUtcNow() - DestroyedIsReadable;
+        await using var db = database.Read();
+        return await db.Machines.FirstOrDefaultAsync(m => m.Id == idOrSlugOrName && m.TenantId == caller.TenantId && m.DestroyedAt > limit, ct);
+    }
+
+    public Machine? FindByName(Caller caller, string name) => directory.FindByName(caller.TenantId, name)?.Row;
+
+    /// <summary>
+    /// Asks the machine whether it may be used now. No database on the way for a known machine; a persistent machine that is paused
+    /// is resumed first. Needs the route's caller; the machine counts as busy until the request ends.
+    /// </summary>
+    public async ValueTask<Admitted> AdmitAsync(HttpContext context, string idOrSlugOrName, AdmitFor purpose)
+    {
+        var caller = context.Caller();
+        if (directory.Find(caller.TenantId, idOrSlugOrName) is not { } resident)
+        {
+            return new Admitted(await FindAsync(caller, idOrSlugOrName, context.RequestAborted) is null
+                ? Refusal.NotFound("sandbox")
+                : Refusal.Conflict("the sandbox is destroyed"));
+        }
+        context.Response.RegisterForDispose(resident.Enter(time));
+        var answer = await GrainOf(resident.Row.Id).Ask(Want.Use, reason: null);
+        if (answer.Refusal is { } refusal)
+            return new Admitted(refusal);
+        if (resident.Road is not { } road)
+            return new Admitted(Refusal.Unavailable("the sandbox is being connected"));
+        try
+        {
+            using var patience = CancellationTokenSource.CreateLinkedTokenSource(context.RequestAborted);
+            patience.CancelAfter(GuestPatience);
+            var guest = await road.ConnectAsync(patience.Token);
+            return new Admitted(resident.Row.Id, guest, resident.Env ??= seal.Open(resident.Row.SealedEnv));
+        }
+        catch (Exception e) when (e is SocketException or IOException or GuestException
+            || (e is OperationCanceledException && !context.RequestAborted.IsCancellationRequested))
+        {
+            return new Admitted(Refusal.AgentUnavailable($"the sandbox does not answer ({purpose}): {e.Message}"));
+        }
+    }
+
+    /// <summary>Makes a machine of a checked draft (its id is filled in here): from the pool when one is ready, else cold.</summary>
+    public async Task<(Machine? Machine, Refusal? Refusal)> CreateAsync(Machine draft)
+    {
+        while (pool.TryClaim(draft.Image) is { } warm)
+        {
+            var claimed = await GrainOf(warm.Id).Create(draft with { Id = warm.Id }, isWarm: true);
+            if (claimed.Code is null)
+                return (claimed.Machine, null);
+            var isGone = claimed.Code == MachineAnswer.WarmGone;
+            pool.GiveBack(warm, isBroken: isGone);
+            if (!isGone)
+                return (null, claimed.Refusal);
+        }
+        using var _ = pool.ColdCreate();
+        var answer = await GrainOf(draft.Id).Create(draft, isWarm: false);
+        return (answer.Machine, answer.Refusal);
+    }
+
+    public async Task<(Machine? Machine, Refusal? Refusal)> AskAsync(Caller caller, string idOrSlugOrName, Want want, CancellationToken ct)
+    {
+        if (directory.Find(caller.TenantId, idOrSlugOrName) is { } resident)
+        {
+            var answer = await GrainOf(resident.Row.Id).Ask(want, reason: null);
+            return (answer.Machine, answer.Refusal);
+        }
+        // Not of the living: a destroyed machine stays destroyed, whatever is wanted of it.
+        if (await FindAsync(caller, idOrSlugOrName, ct) is not { } row)
+            return (null, Refusal.NotFound("sandbox"));
+        var decision = Lifecycle.Decide(row.State, row.Persistent, want);
+        return decision.Refusal is null ? (row, null) : (null, decision.Refusal);
+    }
+
+    public async Task<(Machine? Machine, Refusal? Refusal)> ChangeAsync(Caller caller, string idOrSlugOrName, RowChange change, CancellationToken ct)
+    {
+        if (directory.Find(caller.TenantId, idOrSlugOrName) is { } resident)
+        {
+            var answer = await GrainOf(resident.Row.Id).Change(change);
+            return (answer.Machine, answer.Refusal);
+        }
+        return (null, await FindAsync(caller, idOrSlugOrName, ct) is null ? Refusal.NotFound("sandbox") : Refusal.Conflict("the sandbox is destroyed"));
+    }
+
+    private IMachineGrain GrainOf(string machine) => grains.GetGrain<IMachineGrain>(GrainKeys.Join(settings.Node, machine));
+}

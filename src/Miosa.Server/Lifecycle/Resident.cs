@@ -1,0 +1,69 @@
+using Miosa.Server.Nodes;
+
+namespace Miosa.Server.Lifecycle;
+
+/// <summary>
+/// A machine as this node has it in memory: the row as last written, the road to its guest, and when it was last used. Requests read
+/// it; only the grain replaces the row.
+/// </summary>
+internal sealed class Resident(Machine row, GuestRoad? road)
+{
+    private volatile Machine row = row;
+    private int users;
+    private long lastUsedMs = (row.LastActivityAt ?? row.CreatedAt).ToUnixTimeMilliseconds();
+
+    public Machine Row
+    {
+        get => row;
+        set => row = value;
+    }
+
+    /// <summary>Null until the machine was launched.</summary>
+    public GuestRoad? Road { get; set; } = road;
+
+    /// <summary>The decrypted environment, kept after the first use; null until then.</summary>
+    public IReadOnlyDictionary<string, string>? Env { get; set; }
+
+    public DateTimeOffset LastUsed => DateTimeOffset.FromUnixTimeMilliseconds(Volatile.Read(ref lastUsedMs));
+
+    public bool IsBusy => Volatile.Read(ref users) > 0;
+
+    public void Touch(DateTimeOffset now) => Volatile.Write(ref lastUsedMs, now.ToUnixTimeMilliseconds());
+
+    /// <summary>Busy until the returned lease is disposed; the idle limit counts from then.</summary>
+    public IDisposable Enter(TimeProvider time)
+    {
+        Interlocked.Increment(ref users);
+        Touch(time.GetUtcNow());
+        return new Lease(this, time);
+    }
+
+    /// <summary>The next moment at which a limit may be reached; null when none applies in this state.</summary>
+    public DateTimeOffset? NextDue(DateTimeOffset now)
+    {
+        var current = row;
+        if (current.AlwaysOn || current.State is MachineState.Destroyed or MachineState.Provisioning || (current.State == MachineState.Paused && current.Persistent))
+            return null;
+        var due = current.DueAt;
+        if (current is { State: MachineState.Running, IdleTimeoutSec: > 0 })
+        {
+            var idleFrom = IsBusy ? now : LastUsed;
+            var idleDue = idleFrom.AddSeconds(current.IdleTimeoutSec);
+            due = due is null || idleDue < due ? idleDue : due;
+        }
+        return due;
+    }
+
+    private sealed class Lease(Resident resident, TimeProvider time) : IDisposable
+    {
+        private int isOver;
+
+        public void Dispose()
+        {
+            if (Interlocked.Exchange(ref isOver, 1) != 0)
+                return;
+            resident.Touch(time.GetUtcNow());
+            Interlocked.Decrement(ref resident.users);
+        }
+    }
+}

@@ -1,0 +1,3 @@
+using Miosa.Server.Host;
+
+return await Commands.Root().Parse(args).InvokeAsync();

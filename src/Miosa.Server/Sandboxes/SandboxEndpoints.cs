@@ -1,0 +1,86 @@
+using Miosa.Server.Host;
+using Miosa.Server.Lifecycle;
+using Miosa.Server.Nodes;
+
+namespace Miosa.Server.Sandboxes;
+
+/// <summary>The group Sandboxes of the contract.</summary>
+internal sealed class SandboxEndpoints(Machines machines, SandboxFields fields, SandboxView view, SandboxList list, RuntimeClient runtime, ImageNames images)
+{
+    public static void Map(IEndpointRouteBuilder api)
+    {
+        var it = api.ServiceProvider.GetRequiredService<SandboxEndpoints>();
+        api.Map("POST", "/sandboxes", it.CreateAsync).Needs(Scopes.SandboxesWrite).WithMetadata(new Replayable(KeyInBody: true));
+        api.Map("GET", "/sandboxes", it.ListAsync).Needs(Scopes.SandboxesRead);
+        api.Map("GET", "/sandboxes/by-name/{name}", it.GetByNameAsync).Needs(Scopes.SandboxesRead);
+        api.Map("GET", "/sandboxes/{sandbox_id}", it.GetAsync).Needs(Scopes.SandboxesRead);
+        foreach (var method in (string[])["PATCH", "PUT"])
+        {
+            api.Map(method, "/sandboxes/{sandbox_id}", context => it.ChangeAsync(context, SandboxFields.Update))
+                .Needs(Scopes.SandboxesWrite).WithMetadata(new Replayable(KeyInBody: false));
+            api.Map(method, "/sandboxes/{sandbox_id}/tags", context => it.ChangeAsync(context, SandboxFields.TagsOnly))
+                .Needs(Scopes.SandboxesWrite).WithMetadata(new Replayable(KeyInBody: false));
+        }
+        api.Map("POST", "/sandboxes/{sandbox_id}/extend", context => it.ChangeAsync(context, SandboxFields.Extend))
+            .Needs(Scopes.SandboxesWrite).WithMetadata(new Replayable(KeyInBody: false));
+        api.Map("DELETE", "/sandboxes/{sandbox_id}", context => it.AskAsync(context, Want.Destroy)).Needs(Scopes.SandboxesWrite);
+        foreach (var (verb, want) in ((string, Want)[])[("pause", Want.Pause), ("resume", Want.Resume), ("stop", Want.Stop)])
+        {
+            api.Map("POST", $"/sandboxes/{{sandbox_id}}/{verb}", context => it.AskAsync(context, want))
+                .Needs(Scopes.SandboxesWrite).WithMetadata(new Replayable(KeyInBody: false));
+        }
+    }
+
+    private async Task<IResult> CreateAsync(HttpContext context)
+    {
+        var (body, refusal) = await Body.ReadAsync(context, SandboxFields.CreateAliases);
+        if (refusal is not null)
+            return Reply.Refuse(refusal);
+        var (draft, faults) = fields.Create(body, context.Caller());
+        if (draft is null)
+            return Reply.Refuse(faults!); // one of the two is always there
+        if (!runtime.IsUp)
+            return Reply.Refuse(Refusal.Unavailable("miosa-runtime is not reachable; nothing was made"));
+        var (digest, unknown) = await images.FindAsync(draft.Image, context.RequestAborted);
+        if (unknown is not null)
+            return Reply.Refuse(unknown);
+        var (machine, no) = await machines.CreateAsync(draft with { ImageDigest = digest });
+        return machine is null ? Reply.Refuse(no ?? Refusal.Internal()) : Reply.One(view.Of(machine), WireJson.Default.SandboxInfo, 201);
+    }
+
+    private async Task<IResult> ListAsync(HttpContext context)
+    {
+        var (page, refusal) = await list.ReadAsync(context);
+        return page is null ? Reply.Refuse(refusal ?? Refusal.Internal()) : Reply.List(page, WireJson.Default.PageSandboxInfo);
+    }
+
+    private async Task<IResult> GetAsync(HttpContext context) =>
+        One(await machines.FindAsync(context.Caller(), context.PathValue("sandbox_id"), context.RequestAborted));
+
+    // A destroyed one is 404 here: get-or-create of the clients makes a new one only then.
+    private Task<IResult> GetByNameAsync(HttpContext context) =>
+        Task.FromResult(One(machines.FindByName(context.Caller(), context.PathValue("name"))));
+
+    private async Task<IResult> ChangeAsync(HttpContext context, Func<Fields, (RowChange?, Refusal?)> read)
+    {
+        var (body, refusal) = await Body.ReadAsync(context, SandboxFields.UpdateAliases);
+        if (refusal is not null)
+            return Reply.Refuse(refusal);
+        if (await machines.FindAsync(context.Caller(), context.PathValue("sandbox_id"), context.RequestAborted) is null)
+            return Reply.Refuse(Refusal.NotFound("sandbox"));
+        var (change, faults) = read(body);
+        if (change is null)
+            return Reply.Refuse(faults!); // one of the two is always there
+        var (machine, no) = await machines.ChangeAsync(context.Caller(), context.PathValue("sandbox_id"), change, context.RequestAborted);
+        return no is null ? One(machine) : Reply.Refuse(no);
+    }
+
+    private async Task<IResult> AskAsync(HttpContext context, Want want)
+    {
+        var (machine, refusal) = await machines.AskAsync(context.Caller(), context.PathValue("sandbox_id"), want, context.RequestAborted);
+        return refusal is null ? One(machine) : Reply.Refuse(refusal);
+    }
+
+    private IResult One(Machine? machine) =>
+        machine is null ? Reply.Refuse(Refusal.NotFound("sandbox")) : Reply.One(view.Of(machine), WireJson.Default.SandboxInfo);
+}

@@ -1,0 +1,83 @@
+using Microsoft.Data.Sqlite;
+using Microsoft.EntityFrameworkCore;
+using Miosa.Server.Host;
+
+namespace Miosa.Server.Storage;
+
+/// <summary>
+/// The SQLite file. One writer at a time in this process, on one connection that is set up once; readers open their own and never
+/// wait for it (WAL). Write transactions are short: nothing but the database may be awaited in one.
+/// </summary>
+internal sealed class Database : IDisposable
+{
+    private readonly SqliteConnection writer;
+    private readonly DbContextOptions<ServerDb> writeOptions;
+    private readonly DbContextOptions<ServerDb> readOptions;
+    private readonly SemaphoreSlim turn = new(1);
+
+    public Database(ServerSettings settings)
+    {
+        Directory.CreateDirectory(settings.DataDir, UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute);
+        var connectionString = new SqliteConnectionStringBuilder
+        {
+            DataSource = Path.Combine(settings.DataDir, "miosa.db"),
+            ForeignKeys = true,
+            DefaultTimeout = 10,
+        }.ToString();
+        writer = new SqliteConnection(connectionString);
+        writer.Open();
+        // NORMAL syncs at checkpoints only: after a power cut the last transactions may be missing, the file is never damaged. Such
+        // a row's machine is gone with the power anyway; what this saves is measured in docs/adr/0008.
+        Execute("PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL; PRAGMA busy_timeout = 10000; PRAGMA temp_store = MEMORY;");
+        writeOptions = Options(b => b.UseSqlite(writer));
+        readOptions = Options(b => b.UseSqlite(connectionString));
+    }
+
+    public void Migrate()
+    {
+        using var db = new ServerDb(writeOptions);
+        db.Database.Migrate();
+    }
+
+    /// <summary>A context for reading; the caller disposes it.</summary>
+    public ServerDb Read() => new(readOptions);
+
+    /// <summary>Runs one transaction and commits it; an exception rolls it back.</summary>
+    public async Task WriteAsync(Action<ServerDb> change, CancellationToken ct)
+    {
+        await turn.WaitAsync(ct);
+        try
+        {
+            using var db = new ServerDb(writeOptions);
+            using var transaction = db.Database.BeginTransaction();
+            change(db);
+            // Synchronous on purpose: SQLite has no asynchronous I/O, the Async twins only add allocations. Not cancelled half way.
+            db.SaveChanges();
+            transaction.Commit();
+        }
+        finally
+        {
+            turn.Release();
+        }
+    }
+
+    public void Dispose()
+    {
+        writer.Dispose();
+        turn.Dispose();
+    }
+
+    private static DbContextOptions<ServerDb> Options(Action<DbContextOptionsBuilder<ServerDb>> use)
+    {
+        var builder = new DbContextOptionsBuilder<ServerDb>();
+        use(builder);
+        return builder.UseQueryTrackingBehavior(QueryTrackingBehavior.NoTracking).Options;
+    }
+
+    private void Execute(string sql)
+    {
+        using var command = writer.CreateCommand();
+        command.CommandText = sql;
+        command.ExecuteNonQuery();
+    }
+}

@@ -1,0 +1,57 @@
+namespace Miosa.Server.Storage;
+
+internal sealed record TenantRow
+{
+    public required string Id { get; init; }
+    public required string Name { get; init; }
+    public required DateTimeOffset CreatedAt { get; init; }
+
+    /// <summary>Number of the tenant's latest event; events of a tenant are counted without gaps.</summary>
+    public long LastSequence { get; init; }
+}
+
+internal sealed record KeyRow
+{
+    public required string Id { get; init; }
+    public required string TenantId { get; init; }
+    public required string Name { get; init; }
+
+    /// <summary>The first characters of the random part: enough to find the row, useless to sign in.</summary>
+    public required string Prefix { get; init; }
+    public required byte[] Hash { get; init; }
+
+    /// <summary>Scopes separated by spaces.</summary>
+    public required string Scopes { get; init; }
+    public required DateTimeOffset CreatedAt { get; init; }
+    public DateTimeOffset? ExpiresAt { get; init; }
+    public DateTimeOffset? RevokedAt { get; init; }
+    public DateTimeOffset? LastUsedAt { get; init; }
+}
+
+/// <summary>One event; the table is the outbox and the log that every reader follows.</summary>
+internal sealed record EventRow
+{
+    public long Position { get; init; }
+    public required string Id { get; init; }
+    public required string TenantId { get; init; }
+    public required long Sequence { get; init; }
+    public required string MachineId { get; init; }
+    public required string Type { get; init; }
+    public required string Status { get; init; }
+    public required DateTimeOffset At { get; init; }
+    public required string Data { get; init; }
+}
+
+/// <summary>The stored answer of a call that carried an idempotency key.</summary>
+internal sealed record IdempotencyRow
+{
+    public required string TenantId { get; init; }
+    public required string Method { get; init; }
+    public required string Path { get; init; }
+    public required string Key { get; init; }
+    public required byte[] RequestHash { get; init; }
+    public required int Status { get; init; }
+    public required string ContentType { get; init; }
+    public required byte[] Body { get; init; }
+    public required DateTimeOffset CreatedAt { get; init; }
+}

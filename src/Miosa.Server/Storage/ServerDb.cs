@@ -1,0 +1,75 @@
+using Microsoft.EntityFrameworkCore;
+using Microsoft.EntityFrameworkCore.Design;
+using Microsoft.EntityFrameworkCore.Storage.ValueConversion;
+using Miosa.Server.Lifecycle;
+
+namespace Miosa.Server.Storage;
+
+internal sealed class ServerDb(DbContextOptions<ServerDb> options) : DbContext(options)
+{
+    public DbSet<TenantRow> Tenants => Set<TenantRow>();
+    public DbSet<KeyRow> Keys => Set<KeyRow>();
+    public DbSet<Machine> Machines => Set<Machine>();
+    public DbSet<EventRow> Events => Set<EventRow>();
+    public DbSet<IdempotencyRow> Idempotency => Set<IdempotencyRow>();
+
+    protected override void ConfigureConventions(ModelConfigurationBuilder configurationBuilder) =>
+        // SQLite cannot order its text form of a DateTimeOffset.
+        configurationBuilder.Properties<DateTimeOffset>().HaveConversion<UnixMilliseconds>();
+
+    protected override void OnModelCreating(ModelBuilder modelBuilder)
+    {
+        modelBuilder.Entity<TenantRow>(tenant =>
+        {
+            tenant.ToTable("tenants");
+            tenant.HasIndex(t => t.Name).IsUnique();
+        });
+        modelBuilder.Entity<KeyRow>(key =>
+        {
+            key.ToTable("api_keys");
+            key.HasIndex(k => k.Prefix);
+            key.HasIndex(k => k.TenantId);
+            key.HasOne<TenantRow>().WithMany().HasForeignKey(k => k.TenantId);
+        });
+        modelBuilder.Entity<Machine>(machine =>
+        {
+            machine.ToTable("machines");
+            machine.Property(m => m.State).HasConversion(s => s.Wire(), s => MachineStateNames.Parse(s) ?? MachineState.Error);
+            machine.Ignore(m => m.IsLive);
+            machine.HasOne<TenantRow>().WithMany().HasForeignKey(m => m.TenantId);
+            machine.HasIndex(m => new { m.TenantId, m.CreatedAt });
+            machine.HasIndex(m => new { m.NodeId, m.State });
+            machine.HasIndex(m => m.DueAt);
+            // Only the living hold their names.
+            machine.HasIndex(m => new { m.TenantId, m.Slug }).IsUnique().HasFilter("State <> 'destroyed'").HasDatabaseName(SlugIndex);
+            machine.HasIndex(m => new { m.TenantId, m.Name }).IsUnique().HasFilter("State <> 'destroyed' AND Name IS NOT NULL").HasDatabaseName(NameIndex);
+        });
+        modelBuilder.Entity<EventRow>(row =>
+        {
+            row.ToTable("events");
+            row.HasKey(e => e.Position);
+            row.HasIndex(e => e.Id).IsUnique();
+            row.HasIndex(e => new { e.TenantId, e.Sequence }).IsUnique();
+            row.HasIndex(e => new { e.MachineId, e.Position });
+        });
+        modelBuilder.Entity<IdempotencyRow>(row =>
+        {
+            row.ToTable("idempotency");
+            row.HasKey(i => new { i.TenantId, i.Method, i.Path, i.Key });
+            row.HasIndex(i => i.CreatedAt);
+        });
+    }
+
+    public const string SlugIndex = "ux_machines_slug";
+    public const string NameIndex = "ux_machines_name";
+
+    private sealed class UnixMilliseconds() : ValueConverter<DateTimeOffset, long>(
+        time => time.ToUnixTimeMilliseconds(), number => DateTimeOffset.FromUnixTimeMilliseconds(number));
+}
+
+/// <summary>Used by <c>dotnet ef migrations add</c> alone.</summary>
+internal sealed class ServerDbForTools : IDesignTimeDbContextFactory<ServerDb>
+{
+    public ServerDb CreateDbContext(string[] args) =>
+        new(new DbContextOptionsBuilder<ServerDb>().UseSqlite("Data Source=:memory:").Options);
+}
