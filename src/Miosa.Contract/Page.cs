@@ -10,6 +10,10 @@ public sealed record Page<T>
     /// <summary>Paging figures.</summary>
     public PageMeta? Meta { get; init; }
 
+    /// <summary>True when a later page exists.</summary>
+    [System.Text.Json.Serialization.JsonIgnore]
+    public bool HasNext => Meta is { HasNext: true };
+
     /// <summary>The same figures under the names of the public REST pages, which some clients read.</summary>
     [System.Text.Json.Serialization.JsonPropertyName("page")]
     [System.ComponentModel.EditorBrowsable(System.ComponentModel.EditorBrowsableState.Never)]

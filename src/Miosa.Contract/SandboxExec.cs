@@ -134,10 +134,26 @@ public sealed record ExecResult
     public string? ExecId { get; init; }
 }
 
+/// <summary>Types of the items of a streamed command.</summary>
+public static class ExecStreamTypes
+{
+    /// <summary>A line of standard output.</summary>
+    public const string Stdout = "stdout";
+
+    /// <summary>A line of standard error.</summary>
+    public const string Stderr = "stderr";
+
+    /// <summary>The command ended; the last item.</summary>
+    public const string Exit = "exit";
+
+    /// <summary>The command could not be run or watched to its end; the last item.</summary>
+    public const string Error = "error";
+}
+
 /// <summary>One item of a streamed command; the last one is <c>exit</c> or <c>error</c>.</summary>
 public sealed record ExecStreamEvent
 {
-    /// <summary><c>stdout</c>, <c>stderr</c>, <c>exit</c> or <c>error</c>.</summary>
+    /// <summary>One of <see cref="ExecStreamTypes"/>.</summary>
     public required string Type { get; init; }
 
     /// <summary>Text without its newline (stdout, stderr).</summary>

@@ -27,8 +27,17 @@ try
         case ["image", ..]:
             using (DataVolume.Open(settings)) ImageCommands.Run(new ImageStore(settings), settings, [.. arguments.Words.Skip(1)], recipe);
             return 0;
+        case ["down"]:
+            TearDown.Run(settings);
+            return 0;
+        case ["--version", ..]:
+            Console.Out.WriteLine(Daemon.Version);
+            return 0;
+        case [] or ["--help" or "help", ..]:
+            Console.Out.WriteLine(Usage.Text);
+            return 0;
         default:
-            return 2;
+            throw new CommandFailure($"there is no command \"{string.Join(' ', arguments.Words)}\": miosa-runtime --help lists them");
     }
 }
 catch (Exception e) when (e is CommandFailure or LinuxException)

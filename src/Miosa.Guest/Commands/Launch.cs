@@ -106,6 +106,9 @@ internal sealed unsafe class Launch : IDisposable
         return pid > 0 ? (int)pid : throw new GuestFailure(GuestErrorCode.Busy, "no process to be had: " + Errno.Describe((int)-pid));
     }
 
+    /// <summary>The command's pid, or 0 while there is none.</summary>
+    public int Pid => Volatile.Read(ref _context->Pid);
+
     /// <summary>After "failed": which step it was and its error number.</summary>
     public (LaunchFault Fault, int Errno) Fault()
     {

@@ -14,6 +14,9 @@ internal unsafe struct LaunchContext
     public long Failed;
     public int Kind;
     public int Value;
+
+    /// <summary>The command's pid, there before the command runs: it may kill its supervisor before that has told anything.</summary>
+    public int Pid;
 }
 
 /// <summary>One system call of launch.S, with room for its result.</summary>

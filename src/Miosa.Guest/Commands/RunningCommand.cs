@@ -76,7 +76,7 @@ internal sealed unsafe class RunningCommand : IDisposable
             WaitStatus = message[1];
         else if (read == LaunchMessage.Bytes)
             (Fault, FaultErrno) = _launch.Fault();
-        else if (Pid > 0)
+        else if ((Pid = _launch.Pid) > 0)
             // The supervisor was killed. The kernel has killed its command too; what else is known of the tree goes now.
             ProcessTree.KillSession(Pid);
         SupervisorEnds();

@@ -29,6 +29,7 @@
         .equ    FAILED,      40         # i64, out: 1 when a step failed, -errno when the command could not be cloned
         .equ    KIND,        48         # i32, message: 1 started, 2 ended, 3 failed
         .equ    VALUE,       52         # i32, message: pid or wait status
+        .equ    PID,         56         # i32, out: the command's pid, written by the kernel before the command runs
 
         # step, offsets: number, go on after failure, six arguments, result
         .equ    STEP_FLAGS,  8
@@ -77,10 +78,10 @@ supervisor:
         jc      failed
 
         # ---- 3 ----
-        mov     eax, 56                 # clone(CLONE_VM | CLONE_VFORK | SIGCHLD, same stack: it is ours again only after execve)
-        mov     edi, 0x4111
+        mov     eax, 56                 # clone(CLONE_VM | CLONE_VFORK | CLONE_PARENT_SETTID | SIGCHLD, same stack: ours again after execve)
+        mov     edi, 0x104111
         xor     esi, esi
-        xor     edx, edx
+        lea     rdx, [rbx + PID]
         xor     r10d, r10d
         xor     r8d, r8d
         syscall

@@ -1,7 +1,7 @@
 using System.Net;
-using System.Security.Cryptography;
 using System.Text;
 using System.Text.RegularExpressions;
+using Miosa.Runtime.Images;
 using Miosa.Runtime.Launch;
 
 namespace Miosa.Runtime.Host;
@@ -45,7 +45,15 @@ internal sealed partial record RuntimeSettings
     public string Table => "machines_" + Name.Replace('-', '_');
 
     /// <summary>Eleven characters at most stay for the kernel's limit of 15; the dash ends it, so that no prefix begins another.</summary>
-    public string InterfacePrefix => "ms" + Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes(Name)))[..4] + "-";
+    public string InterfacePrefix
+    {
+        get
+        {
+            var hash = new Sha256();
+            hash.Append(Encoding.UTF8.GetBytes(Name));
+            return $"ms{hash.Finish()[..4]}-";
+        }
+    }
 
     public string DirectoryOf(string machine) => $"{Machines}/{machine}";
 

@@ -1,5 +1,4 @@
 using System.Globalization;
-using System.Security.Cryptography;
 using System.Text;
 using Miosa.Runtime.Host;
 using Miosa.Runtime.Wire;
@@ -40,7 +39,7 @@ internal sealed class ImageBuild(ImageStore store, string cacheDirectory, Action
             Tell("cache", 80, $"taking {archive}");
         }
         Tell("unpack", 85, "unpacking into the store");
-        var digest = "sha256:" + Convert.ToHexStringLower(Digest(archive));
+        var digest = "sha256:" + Digest(archive);
         var info = new ImageInfo
         {
             Name = name,
@@ -137,10 +136,10 @@ internal sealed class ImageBuild(ImageStore store, string cacheDirectory, Action
         Tools.Run("bash", ["-c", pack]);
     }
 
-    private static byte[] Digest(string archive)
+    private static string Digest(string archive)
     {
         using var tar = new Archive(archive);
-        var digest = SHA256.HashData(tar.Stream);
+        var digest = Sha256.HexOf(tar.Stream);
         tar.Finish();
         return digest;
     }
@@ -148,13 +147,13 @@ internal sealed class ImageBuild(ImageStore store, string cacheDirectory, Action
     /// <summary>Over every file of the recipe's folder: a changed script is another image.</summary>
     private static string Fingerprint(string folder)
     {
-        using var hash = IncrementalHash.CreateHash(HashAlgorithmName.SHA256);
+        var hash = new Sha256();
         foreach (var file in Directory.EnumerateFiles(folder).Order(StringComparer.Ordinal))
         {
-            hash.AppendData(Encoding.UTF8.GetBytes(Path.GetFileName(file) + "\0"));
-            hash.AppendData(File.ReadAllBytes(file));
+            hash.Append(Encoding.UTF8.GetBytes(Path.GetFileName(file) + "\0"));
+            hash.Append(File.ReadAllBytes(file));
         }
-        return Convert.ToHexStringLower(hash.GetHashAndReset())[..16];
+        return hash.Finish()[..16];
     }
 
     private static string Quote(string word) => "'" + word.Replace("'", "'\\''", StringComparison.Ordinal) + "'";

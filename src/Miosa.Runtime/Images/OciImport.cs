@@ -1,4 +1,3 @@
-using System.Security.Cryptography;
 using System.Text.Json;
 using System.Text.Json.Serialization;
 using System.Text.RegularExpressions;
@@ -94,12 +93,12 @@ internal sealed partial class OciImport(ImageStore store, Action<RuntimeProgress
     private static string Verified(string layout, OciDescriptor descriptor)
     {
         // The digest becomes part of a path, so it is matched before anything else.
-        if (!Sha256().IsMatch(descriptor.Digest)) throw new CommandFailure($"\"{descriptor.Digest}\" is not a sha256 digest");
+        if (!DigestForm().IsMatch(descriptor.Digest)) throw new CommandFailure($"\"{descriptor.Digest}\" is not a sha256 digest");
         var file = Path.Combine(layout, "blobs/sha256", descriptor.Digest[7..]);
         var info = new FileInfo(file);
         if (!info.Exists || info.LinkTarget is not null) throw new CommandFailure($"the layout lacks the blob {descriptor.Digest}");
         using var stream = File.OpenRead(file);
-        if (stream.Length != descriptor.Size || "sha256:" + Convert.ToHexStringLower(SHA256.HashData(stream)) != descriptor.Digest)
+        if (stream.Length != descriptor.Size || "sha256:" + Sha256.HexOf(stream) != descriptor.Digest)
             throw new CommandFailure($"the blob {descriptor.Digest} is damaged: its bytes have another digest or length");
         return file;
     }
@@ -120,8 +119,8 @@ internal sealed partial class OciImport(ImageStore store, Action<RuntimeProgress
         }
     }
 
-    [GeneratedRegex("^sha256:[0-9a-f]{64}$")]
-    private static partial Regex Sha256();
+    [GeneratedRegex(@"^sha256:[0-9a-f]{64}\z")]
+    private static partial Regex DigestForm();
 }
 
 internal sealed record OciIndex

@@ -101,13 +101,14 @@ internal sealed class MachineSet(
                 listen = Sockets.Listen(info.Socket, backlog: 128);
                 Libc.Chown(info.Socket, 0, serverGroup);
                 Libc.Chmod(info.Socket, 0x1b0);
-                log = Libc.Open(runDirectory + "/guest.log", Libc.O_WRONLY | Libc.O_CREAT | 0x400, 0x1a0);
             }, () => Tree.Delete(runDirectory));
             // 3
             steps.Do("disk", () =>
             {
                 Libc.Mkdir(directory, 0x1c0);
                 subvolume = volume.Create(directory, baseId, info.DiskMb, EtcFiles(hostname, info.Network));
+                // On the machine's own disk: it can reopen its descriptors, and what it writes must count against it.
+                log = Libc.Open(directory + "/disk/guest.log", Libc.O_WRONLY | Libc.O_CREAT | Libc.O_APPEND, 0x180);
             }, () => DeleteDisk(directory, subvolume));
             // 4
             steps.Do("cgroup", () =>
@@ -116,7 +117,7 @@ internal sealed class MachineSet(
                 cgroupFds = cgroups.OpenEntries(id);
             }, () => cgroups.Remove(id));
             // 5, 6: the launcher's steps and the machine's own
-            steps.Do("launch", () => reply = launcher.Launch(Order(info, image, hostname, baseId, slot, cgroupFds.Count), [listen!, log!, .. cgroupFds]), // set by step 2
+            steps.Do("launch", () => reply = launcher.Launch(Order(info, image, hostname, baseId, slot, cgroupFds.Count), [listen!, log!, .. cgroupFds]), // set by steps 2 and 3
                 () => Abandon(id, reply.Pid));
             if (reply.FailedStep is { } failed) throw new LinuxException("launch", $"{id}: {failed}: {reply.Message}", reply.Errno);
             // 7

@@ -19,7 +19,7 @@ internal sealed class MachineNetwork
         if (Tools.Find("nft") is null) return new(false, "machines have only loopback: nft is missing (apt-get install nftables)");
         try
         {
-            Tools.Run("nft", ["-f", "-"], Rules(settings));
+            Load(settings, Rules(settings));
             if (File.ReadAllText(Forwarding).Trim() == "1") return new(true, null);
             File.WriteAllText(ForwardingRecord(settings), "");
             Libc.WriteFile(Forwarding, "1");
@@ -34,7 +34,7 @@ internal sealed class MachineNetwork
     public static void Remove(RuntimeSettings settings)
     {
         if (Tools.Find("nft") is null) return;
-        Tools.Run("nft", ["-f", "-"], $"table inet {settings.Table} {{}}\ndelete table inet {settings.Table}\n");
+        Load(settings, $"table inet {settings.Table} {{}}\ndelete table inet {settings.Table}\n");
         if (!File.Exists(ForwardingRecord(settings))) return;
         File.Delete(ForwardingRecord(settings));
         // Another instance may live on the forwarding that this one switched on.
@@ -85,6 +85,14 @@ internal sealed class MachineNetwork
           }
         }
         """;
+
+    // A file and not standard input: nft 1.0.6 breaks a word in two where the pipe was filled by two writes.
+    private static void Load(RuntimeSettings settings, string rules)
+    {
+        var path = settings.Data + "/network.nft";
+        File.WriteAllText(path, rules);
+        Tools.Run("nft", ["-f", path]);
+    }
 
     private static string ForwardingRecord(RuntimeSettings settings) => settings.Data + "/ip_forward_was_off";
 }

@@ -1,5 +1,5 @@
+using System.Buffers;
 using System.Text;
-using Miosa.Guest;
 using Miosa.Server.Guests;
 using Miosa.Server.Host;
 
@@ -26,7 +26,7 @@ internal static partial class ExecAnswer
         ExecEnd end;
         try
         {
-            var outcome = await guest.ExecAsync(command.ToCall(), Capture, command.StdinStream(), context.RequestAborted);
+            var outcome = await guest.ExecAsync(command.ToCall(), CaptureAsync, command.StdinStream(), context.RequestAborted);
             end = new ExecEnd(outcome.ExitCode, outcome.TimedOut, Math.Max(1, outcome.DurationMs));
             await call.EndAsync();
         }
@@ -56,9 +56,10 @@ internal static partial class ExecAnswer
         }
         await ExecReply.WriteAsync(context.Response, Ids.New("exec"), end, stdout, stderr, context.RequestAborted);
 
-        ValueTask Capture(byte channel, ReadOnlyMemory<byte> bytes)
+        ValueTask CaptureAsync(bool isStderr, ReadOnlySequence<byte> bytes, CancellationToken ct)
         {
-            (channel == FrameChannel.Stdout ? stdout : stderr).Add(bytes.Span);
+            foreach (var part in bytes)
+                (isStderr ? stderr : stdout).Add(part.Span);
             return ValueTask.CompletedTask;
         }
 

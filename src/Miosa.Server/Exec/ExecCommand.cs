@@ -142,7 +142,7 @@ internal sealed partial record ExecCommand
         // 1. the names that say their unit; 2. the wire's "timeout"; 3. how long an adapter is ready to wait
         var seconds = fields.Number("timeout_ms", 0, double.MaxValue) / 1000
             ?? fields.Number("timeout_sec", 0, double.MaxValue)
-            ?? (fields.Number("timeout", 0, double.MaxValue) is { } given ? WireSeconds(given) : null)
+            ?? WireSeconds(fields.Number("timeout", 0, double.MaxValue))
             ?? fields.Number("wait_timeout_ms", 0, double.MaxValue) / 1000;
         // The contract allows 0, which cannot mean "at once": no limit of its own.
         if (seconds is null or 0)
@@ -155,7 +155,7 @@ internal sealed partial record ExecCommand
     }
 
     /// <summary>Clients disagree on the unit of <c>timeout</c>; common.md, section 0: up to 300 seconds, from 1000 on milliseconds.</summary>
-    private static double WireSeconds(double timeout) => timeout switch
+    private static double? WireSeconds(double? timeout) => timeout switch
     {
         <= 300 => timeout,
         < 1000 => 300,

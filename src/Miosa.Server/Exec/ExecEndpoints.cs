@@ -39,7 +39,7 @@ internal static class ExecEndpoints
         var (command, guest) = await AdmitAsync(context, read);
         if (command is null || guest is null)
             return;
-        GuestCall.AllowLongStream(context);
+        LongStream.Allow(context);
         await ExecStream.WriteAsync(context, command, guest);
     }
 

@@ -70,6 +70,6 @@ internal static class ExecReply
                 }
             }
         }
-        json.WriteStringValueSegment([], isFinalSegment: true);
+        json.WriteStringValueSegment(ReadOnlySpan<byte>.Empty, isFinalSegment: true);
     }
 }

@@ -1,5 +1,5 @@
+using System.Buffers;
 using System.Globalization;
-using Miosa.Guest;
 using Miosa.Server.Guests;
 using Miosa.Server.Host;
 
@@ -43,12 +43,12 @@ internal sealed class ExecStream(Sse sse)
         }
     }
 
-    private async ValueTask WriteAsync(byte channel, ReadOnlyMemory<byte> bytes)
+    private async ValueTask WriteAsync(bool isStderr, ReadOnlySequence<byte> bytes, CancellationToken ct)
     {
-        var isStdout = channel == FrameChannel.Stdout;
         lines.Clear();
-        (isStdout ? stdout : stderr).Add(bytes.Span, lines);
-        await SendAsync(isStdout ? "stdout" : "stderr");
+        foreach (var part in bytes)
+            (isStderr ? stderr : stdout).Add(part.Span, lines);
+        await SendAsync(isStderr ? "stderr" : "stdout");
     }
 
     private async Task FinishAsync()

@@ -1,5 +1,3 @@
-using Miosa.Server.Host;
-
 namespace Miosa.Server.Exec;
 
 /// <summary>

@@ -25,7 +25,8 @@ internal readonly record struct ByteRange(long Offset, long Length)
         var dash = spec.IndexOf('-');
         if (dash < 0 || spec.Contains(','))
             return Verdict.Whole;
-        var (from, to) = (spec[..dash].Trim(), spec[(dash + 1)..].Trim());
+        var from = spec[..dash].Trim();
+        var to = spec[(dash + 1)..].Trim();
 
         if (from.IsEmpty)
         {

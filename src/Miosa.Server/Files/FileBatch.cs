@@ -29,7 +29,7 @@ internal static class FileBatch
         if (fields.Errors() is { } faulty)
             return Reply.Refuse(faulty);
 
-        return await GuestCall.RunAsync(context, AdmitFor.FileWrite, "files", async (guest, ct) =>
+        return await FileCall.RunAsync(context, AdmitFor.FileWrite, "files", async (guest, ct) =>
         {
             var written = new List<WrittenItem>();
             var failed = new List<RefusedItem>();
@@ -49,12 +49,12 @@ internal static class FileBatch
     {
         try
         {
-            var result = await guest.WriteAsync(item.Path, item.Mode, new MemoryStream(item.Content, writable: false), ct);
-            written.Add(new WrittenItem { Path = result.Path, SizeBytes = result.Size });
+            var result = await guest.WriteAsync(new WriteFileCall { Path = item.Path, Mode = item.Mode }, new MemoryStream(item.Content, writable: false), ct);
+            written.Add(new WrittenItem { Path = result.Path ?? item.Path, SizeBytes = result.Size });
             return null;
         }
         // A guest that is gone before anything was stored is the whole call's failure; after that each file tells its own.
-        catch (GuestException e) when (written.Count > 0 || GuestCall.RefusalOf(e, "files").Code != ErrorCodes.AgentUnavailable)
+        catch (GuestException e) when (written.Count > 0 || FileCall.RefusalOf(e, "files").Code != ErrorCodes.AgentUnavailable)
         {
             return e.Message;
         }

@@ -39,7 +39,7 @@ internal static class FileChanges
         var mode = fields.Mode("mode") ?? "0755";
         if ((refusal ?? fields.Errors()) is { } faulty)
             return Reply.Refuse(faulty);
-        return await GuestCall.RunAsync(context, AdmitFor.FileWrite, "path", async (guest, ct) =>
+        return await FileCall.RunAsync(context, AdmitFor.FileWrite, "path", async (guest, ct) =>
         {
             // Not null: a missing path is refused above.
             await MakeAsync(guest, path!, parents, mode, ct);
@@ -62,7 +62,7 @@ internal static class FileChanges
             fields.Fail("mode", "is required: octal permissions such as \"0755\"");
         if ((refusal ?? fields.Errors()) is { } faulty)
             return Reply.Refuse(faulty);
-        return await GuestCall.RunAsync(context, AdmitFor.FileWrite, "path", async (guest, ct) =>
+        return await FileCall.RunAsync(context, AdmitFor.FileWrite, "path", async (guest, ct) =>
         {
             // Not null: a missing path or mode is refused above.
             await guest.ChmodAsync(path!, mode!, ct);
@@ -76,7 +76,7 @@ internal static class FileChanges
         var recursive = fields.Bool("recursive") ?? true;
         if (fields.Errors() is { } refusal)
             return Reply.Refuse(refusal);
-        return await GuestCall.RunAsync(context, AdmitFor.FileWrite, "path", async (guest, ct) =>
+        return await FileCall.RunAsync(context, AdmitFor.FileWrite, "path", async (guest, ct) =>
         {
             // Not null: a missing path is refused above.
             await guest.DeleteAsync(path!, recursive, ct);
@@ -94,7 +94,7 @@ internal static class FileChanges
         fields.Bool("recursive");
         if ((refusal ?? fields.Errors()) is { } faulty)
             return Reply.Refuse(faulty);
-        return await GuestCall.RunAsync(context, AdmitFor.FileWrite, "from", async (guest, ct) =>
+        return await FileCall.RunAsync(context, AdmitFor.FileWrite, "from", async (guest, ct) =>
         {
             // Not null: missing paths are refused above.
             await relocate(guest, from!, to!, fields, ct);

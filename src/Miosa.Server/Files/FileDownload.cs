@@ -26,7 +26,7 @@ internal static class FileDownload
         if (fields.Errors() is { } refusal)
             return Reply.Refuse(refusal);
         // Not null: a missing path is refused above.
-        return await GuestCall.RunAsync(context, AdmitFor.FileRead, "path", (guest, ct) => OpenAsync(context, guest, path!, fileName, ct));
+        return await FileCall.RunAsync(context, AdmitFor.FileRead, "path", (guest, ct) => OpenAsync(context, guest, path!, fileName, ct));
     }
 
     private static async Task<IResult> OpenAsync(HttpContext context, GuestConnection guest, string path, string? fileName, CancellationToken ct)
@@ -133,7 +133,7 @@ internal sealed partial class FileReply(GuestFile file, FileHead head, ReadOnlyM
     public async Task ExecuteAsync(HttpContext httpContext)
     {
         await using var source = file;
-        GuestCall.AllowLongStream(httpContext);
+        LongStream.Allow(httpContext);
         head.Write(httpContext.Response);
         try
         {
@@ -169,7 +169,7 @@ internal sealed partial class FileReply(GuestFile file, FileHead head, ReadOnlyM
             // A file that grows meanwhile is cut at the length that the header promised.
             while (left > 0)
             {
-                var count = await file.Content.ReadAsync(buffer.AsMemory(0, (int)Math.Min(buffer.Length, left)), ct);
+                var count = await file.ReadAsync(buffer.AsMemory(0, (int)Math.Min(buffer.Length, left)), ct);
                 if (count == 0)
                     break;
                 await target.WriteAsync(buffer.AsMemory(0, count), ct);

@@ -1,4 +1,5 @@
 using Miosa.Guest;
+using Miosa.Server.Guests;
 using Miosa.Server.Host;
 using Miosa.Server.Lifecycle;
 
@@ -20,7 +21,7 @@ internal static class FileFacts
         var path = fields.Path("path");
         if (fields.Errors() is { } refusal)
             return Reply.Refuse(refusal);
-        return await GuestCall.RunAsync(context, AdmitFor.FileRead, "path", async (guest, ct) =>
+        return await FileCall.RunAsync(context, AdmitFor.FileRead, "path", async (guest, ct) =>
         {
             // Not null: a missing path is refused above.
             var entry = await guest.StatAsync(path!, ct);

@@ -31,7 +31,7 @@ internal readonly record struct FilePeek(ReadOnlyMemory<byte> Bytes, bool IsText
         while (held.WrittenCount < MaxHeldBytes)
         {
             var memory = held.GetMemory(256);
-            var count = await file.Content.ReadAsync(memory[..Math.Min(memory.Length, MaxHeldBytes - held.WrittenCount)], ct);
+            var count = await file.ReadAsync(memory[..Math.Min(memory.Length, MaxHeldBytes - held.WrittenCount)], ct);
             if (count == 0)
                 return Whole(held.WrittenMemory, scan, path);
             scan.Add(memory.Span[..count]);
@@ -56,7 +56,7 @@ internal readonly record struct FilePeek(ReadOnlyMemory<byte> Bytes, bool IsText
             long read = held.Length;
             while (scan.IsText && read <= MaxScanBytes)
             {
-                var count = await file.Content.ReadAsync(buffer, ct);
+                var count = await file.ReadAsync(buffer, ct);
                 if (count == 0)
                     return new FilePeek(default, scan.Finish(), IsWhole: false, MustReopen: true);
                 scan.Add(buffer.AsSpan(0, count));

@@ -1,4 +1,5 @@
 using Miosa.Guest;
+using Miosa.Server.Guests;
 using Miosa.Server.Host;
 using Miosa.Server.Lifecycle;
 
@@ -20,12 +21,13 @@ internal static class FileTree
         if (fields.Errors() is { } refusal)
             return Reply.Refuse(refusal);
 
-        return await GuestCall.RunAsync(context, AdmitFor.FileRead, "path", async (guest, ct) =>
+        return await FileCall.RunAsync(context, AdmitFor.FileRead, "path", async (guest, ct) =>
         {
             var folder = path!; // not null: a missing path is the default, a faulty one refused above
             var root = await guest.StatAsync(folder, ct);
             var tree = new Nodes(folder, root, depth);
-            await foreach (var entry in guest.ListAsync(folder, depth, hidden, ct))
+            var call = new ListFilesCall { Path = folder, Depth = depth, Hidden = hidden, Limit = FolderListing.MaxEntries + 1 };
+            await foreach (var entry in guest.ListAsync(call, tree: true, ct))
             {
                 if (!tree.Add(entry))
                     return Reply.Refuse(FolderListing.TooMany(folder));

@@ -28,8 +28,8 @@ internal static class FileUpload
             : "";
         if (boundary.Length is 0 or > MaxBoundaryLength)
             return Reply.Refuse(Refusal.Invalid("file", "is required: send multipart/form-data with the parts path and file"));
-        GuestCall.AllowLongStream(context);
-        return await GuestCall.RunAsync(context, AdmitFor.FileWrite, "path", async (guest, ct) =>
+        LongStream.Allow(context);
+        return await FileCall.RunAsync(context, AdmitFor.FileWrite, "path", async (guest, ct) =>
         {
             var form = new Form(guest, FileFields.Of(context.Request.Query));
             try
@@ -56,7 +56,7 @@ internal static class FileUpload
         private bool createDirs = query.Bool("create_dirs") ?? true;
         private string? staging;
         private string? fileName;
-        private WrittenFile? stored;
+        private WriteFileReply? stored;
 
         public async Task<Refusal?> ReceiveAsync(MultipartReader reader, CancellationToken ct)
         {
@@ -79,7 +79,7 @@ internal static class FileUpload
         public async Task<FileUploadResult> FinishAsync(CancellationToken ct)
         {
             // Not null: ReceiveAsync refuses a form without a file.
-            var (at, size) = (stored!.Path, stored.Size);
+            var (at, size) = (stored!.Path ?? Target(), stored.Size);
             if (staging is not null)
             {
                 at = Target();
@@ -123,7 +123,7 @@ internal static class FileUpload
                 if (await CheckParentAsync(ct) is { } refusal)
                     return refusal;
             }
-            stored = await guest.WriteAsync(target, mode, content, ct);
+            stored = await guest.WriteAsync(new WriteFileCall { Path = target, Mode = mode }, content, ct);
             return null;
         }
 

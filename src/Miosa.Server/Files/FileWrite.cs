@@ -1,3 +1,5 @@
+using Miosa.Guest;
+using Miosa.Server.Guests;
 using Miosa.Server.Host;
 using Miosa.Server.Lifecycle;
 
@@ -42,7 +44,7 @@ internal static class FileWrite
     /// <summary>A JSON body that carries content: larger than others, and the refusal of a still larger one names the way out.</summary>
     public static async Task<BodyRead> ReadAsync(HttpContext context, Aliases aliases)
     {
-        GuestCall.AllowLongStream(context);
+        LongStream.Allow(context);
         var read = await Body.ReadAsync(context, aliases, MaxJsonBytes);
         return read.Refusal is { Code: ErrorCodes.FileTooLarge }
             ? read with
@@ -59,15 +61,15 @@ internal static class FileWrite
         var mode = fields.Mode("mode");
         if (fields.Errors() is { } refusal)
             return Task.FromResult(Reply.Refuse(refusal));
-        GuestCall.AllowLongStream(context);
+        LongStream.Allow(context);
         // Not null: a missing path is refused above.
         return StoreAsync(context, path!, mode, context.Request.Body);
     }
 
     private static Task<IResult> StoreAsync(HttpContext context, string path, string? mode, Stream content) =>
-        GuestCall.RunAsync(context, AdmitFor.FileWrite, "path", async (guest, ct) =>
+        FileCall.RunAsync(context, AdmitFor.FileWrite, "path", async (guest, ct) =>
         {
-            var written = await guest.WriteAsync(path, mode, content, ct);
-            return Reply.One(new FileWriteResult { Path = written.Path, Size = written.Size, SizeBytes = written.Size }, WireJson.Default.FileWriteResult);
+            var written = await guest.WriteAsync(new WriteFileCall { Path = path, Mode = mode }, content, ct);
+            return Reply.One(new FileWriteResult { Path = written.Path ?? path, Size = written.Size, SizeBytes = written.Size }, WireJson.Default.FileWriteResult);
         });
 }

@@ -1,4 +1,5 @@
 using Miosa.Guest;
+using Miosa.Server.Guests;
 using Miosa.Server.Host;
 using Miosa.Server.Lifecycle;
 
@@ -25,11 +26,13 @@ internal static class FolderListing
         if (fields.Errors() is { } refusal)
             return Reply.Refuse(refusal);
 
-        return await GuestCall.RunAsync(context, AdmitFor.FileRead, "path", async (guest, ct) =>
+        return await FileCall.RunAsync(context, AdmitFor.FileRead, "path", async (guest, ct) =>
         {
+            // Not null: a missing path is the default, a faulty one refused above. The guest's spelling of it goes into the answer.
+            var folder = (await guest.StatAsync(path!, ct)).Path ?? path!;
             var entries = new List<FileEntry>();
-            var folder = path!; // not null: a missing path is the default, a faulty one refused above
-            await foreach (var entry in guest.ListAsync(folder, depth, hidden, ct))
+            var call = new ListFilesCall { Path = folder, Depth = depth, Hidden = hidden, Limit = MaxEntries + 1 };
+            await foreach (var entry in guest.ListAsync(call, tree: false, ct))
             {
                 if (entries.Count == MaxEntries)
                     return Reply.Refuse(TooMany(folder));

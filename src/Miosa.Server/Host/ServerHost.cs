@@ -3,13 +3,14 @@ using System.Net.Sockets;
 using Microsoft.AspNetCore.DataProtection;
 using Microsoft.AspNetCore.Server.Kestrel.Core;
 using Miosa.Server.Events;
+using Miosa.Server.Exec;
+using Miosa.Server.Files;
 using Miosa.Server.Keys;
 using Miosa.Server.Lifecycle;
 using Miosa.Server.Nodes;
 using Miosa.Server.Sandboxes;
 using Miosa.Server.Storage;
 using Orleans.Configuration;
-using Orleans.Runtime.Hosting;
 using Orleans.Runtime.MembershipService.SiloMetadata;
 
 namespace Miosa.Server.Host;
@@ -28,7 +29,7 @@ internal static partial class ServerHost
         });
         var level = Enum.Parse<LogLevel>(settings.LogLevel, ignoreCase: true);
         builder.Logging.SetMinimumLevel(level);
-        foreach (var noisy in (string[])["Microsoft", "Orleans", "System"])
+        foreach (var noisy in (string[])["Microsoft", "Orleans", "System", "Polly"])
             builder.Logging.AddFilter(noisy, level < LogLevel.Warning ? LogLevel.Warning : level);
         builder.Logging.AddFilter("Microsoft.Hosting.Lifetime", level);
 
@@ -119,6 +120,8 @@ internal static partial class ServerHost
         SystemEndpoints.Map(app, api);
         SandboxEndpoints.Map(api);
         EventEndpoints.Map(api);
+        app.MapExec();
+        app.MapFiles();
     }
 
     /// <summary>Go joins its base and paths blindly and so sends /api/v1//sandboxes.</summary>

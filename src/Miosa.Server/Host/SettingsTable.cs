@@ -20,7 +20,7 @@ internal static class SettingsTable
     public static readonly IReadOnlyList<Setting> All =
     [
         Text("urls", "addresses to listen on, separated by semicolons", (s, v) => s with { Urls = v }),
-        Text("data-dir", "folder of the database and the encryption keys; made with mode 0700", (s, v) => s with { DataDir = v }),
+        Text("data", "folder of the database and the encryption keys; made with mode 0700", (s, v) => s with { DataDir = v }),
         Text("runtime-socket", "socket of miosa-runtime", (s, v) => s with { RuntimeSocket = v }),
         Text("node", "name of this node", (s, v) => s with { Node = v }),
         Number("silo-port", "loopback port of the Orleans silo, 0 for a free one", 0, 65535, (s, v) => s with { SiloPort = v }),

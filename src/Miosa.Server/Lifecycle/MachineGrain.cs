@@ -18,6 +18,7 @@ internal sealed partial class MachineGrain(
     WarmPool pool,
     EventLog events,
     Deadlines deadlines,
+    AfterBoot afterBoot,
     ServerSettings settings,
     TimeProvider time,
     ILogger<MachineGrain> log) : Grain, IMachineGrain
@@ -97,6 +98,7 @@ internal sealed partial class MachineGrain(
         // After the directory knows it: between the two owners no sweep may find it ownerless.
         resident.Road = pool.Handover(row.Id) ?? new GuestRoad(info.Socket);
         Settle(resident, row);
+        await afterBoot.BeginAsync(resident, ct);
         return MachineAnswer.Of(row);
     }
 
@@ -117,6 +119,7 @@ internal sealed partial class MachineGrain(
             var row = Running(draft, info.Socket, "cold", begun);
             await events.CommitAsync(row, isNew: false, Booted(row), CancellationToken.None);
             Settle(resident, row);
+            await afterBoot.BeginAsync(resident, ct);
             return MachineAnswer.Of(row);
         }
         catch (OperationCanceledException) when (ct.IsCancellationRequested)

@@ -15,7 +15,7 @@ internal sealed class GuestRoad(string socketPath) : IAsyncDisposable
     /// <exception cref="SocketException">The guest does not listen.</exception>
     /// <exception cref="IOException">It does not speak the protocol.</exception>
     public ValueTask<GuestConnection> ConnectAsync(CancellationToken ct) =>
-        Volatile.Read(ref connection) is { IsClosed: false } open ? ValueTask.FromResult(open) : ReconnectAsync(ct);
+        Volatile.Read(ref connection) is { IsAlive: true } open ? ValueTask.FromResult(open) : ReconnectAsync(ct);
 
     public async ValueTask DisposeAsync()
     {
@@ -39,7 +39,7 @@ internal sealed class GuestRoad(string socketPath) : IAsyncDisposable
         {
             if (isClosed)
                 throw new IOException($"the machine behind \"{SocketPath}\" is gone");
-            if (connection is { IsClosed: false } open)
+            if (connection is { IsAlive: true } open)
                 return open;
             if (connection is not null)
                 await connection.DisposeAsync();

@@ -1,5 +1,4 @@
 using System.Globalization;
-using System.Text;
 using Miosa.Http;
 
 namespace Miosa;
@@ -8,7 +7,7 @@ namespace Miosa;
 internal static class FileCalls
 {
     /// <summary>
-    /// Up to here bytes go as base64 inside JSON, which is the contract's own form and carries the mode; above it they go raw, which spares a third of the traffic
+    /// Up to here bytes go as base64 inside JSON, which is the contract's own form; above it they go raw, which spares a third of the traffic
     /// and the server a body it must hold in memory.
     /// </summary>
     public const int LargestInJson = 256 * 1024;
@@ -21,14 +20,14 @@ internal static class FileCalls
 
     public static Call Open(string id, string path) => new(HttpMethod.Get, ReadPath(id, path)) { Accept = "*/*" };
 
-    public static Call<FileWriteResult> Write(string id, string path, ReadOnlyMemory<byte> data, string? mode) => data.Length <= LargestInJson || mode is not null
+    public static Call<FileWriteResult> Write(string id, string path, ReadOnlyMemory<byte> data, string? mode) => data.Length <= LargestInJson
         ? new(HttpMethod.Post, Files(id), Written)
         {
             Json = Call.Body(new FileWriteRequest { Path = Name(path), Content = Convert.ToBase64String(data.Span), Mode = mode }, RequestJson.Default.FileWriteRequest),
         }
-        : new(HttpMethod.Put, RawPath(id, path), Written) { Bytes = data };
+        : new(HttpMethod.Put, RawPath(id, path, mode), Written) { Bytes = data };
 
-    public static Call<FileWriteResult> Write(string id, string path, Upload upload) => new(HttpMethod.Put, RawPath(id, path), Written)
+    public static Call<FileWriteResult> Write(string id, string path, Upload upload, string? mode) => new(HttpMethod.Put, RawPath(id, path, mode), Written)
     {
         Upload = upload,
         Repeat = Repeat.UnlessBegun,
@@ -103,20 +102,7 @@ internal static class FileCalls
 
     private static string ReadPath(string id, string path) => Call.Query(Files(id) + "/read", ("path", Name(path)));
 
-    /// <summary>A path as part of an address: absolute without its first slash, each name escaped. <c>..</c> cannot be told in an address.</summary>
-    private static string RawPath(string id, string path)
-    {
-        var absolute = Name(path).StartsWith('/') ? path : "/workspace/" + path;
-        var address = new StringBuilder(Files(id));
-        foreach (var name in absolute.Split('/'))
-        {
-            if (name == "..")
-                throw new ArgumentException($"a streamed write takes no '..' in its path: '{path}'", nameof(path));
-            if (name is not ("" or "."))
-                address.Append('/').Append(Uri.EscapeDataString(name));
-        }
-        return address.ToString();
-    }
+    private static string RawPath(string id, string path, string? mode) => Call.Query(Files(id), ("path", Name(path)), ("mode", mode));
 
     private static string Name(string path)
     {

@@ -89,22 +89,22 @@ public sealed class SandboxFiles
 
     /// <summary>
     /// Writes a file while the stream is read, for content of any size. It is sent again after a refusal only when nothing of the stream was taken, or when it can
-    /// seek. The path may not contain <c>..</c>.
+    /// seek.
     /// </summary>
     /// <param name="path">The file.</param>
     /// <param name="content">Read from its present position to its end, and not disposed.</param>
-    /// <param name="mode">Octal permissions, such as <c>0755</c>, set after the last byte; default: those of the file it replaces, else <c>0644</c>.</param>
+    /// <param name="mode">Octal permissions, such as <c>0755</c>; default: those of the file it replaces, else <c>0644</c>.</param>
     /// <param name="progress">Told the bytes sent so far, on the thread that sends.</param>
     /// <param name="cancellationToken">Ends the upload.</param>
     /// <returns>What was written.</returns>
     /// <exception cref="IOException">Reading <paramref name="content"/> failed; whatever it throws comes out as it is.</exception>
     public Task<FileWriteResult> WriteAsync(
         string path, Stream content, string? mode = null, IProgress<long>? progress = null, CancellationToken cancellationToken = default)
-        => WriteAsync(path, content, mode, progress, async: true, cancellationToken).AsTask();
+        => pipeline.SendAsync(WriteCall(path, content, mode, progress), cancellationToken);
 
     /// <inheritdoc cref="WriteAsync(string, Stream, string?, IProgress{long}?, CancellationToken)"/>
     public FileWriteResult Write(string path, Stream content, string? mode = null, IProgress<long>? progress = null)
-        => Pipeline.Finished(WriteAsync(path, content, mode, progress, async: false, CancellationToken.None));
+        => pipeline.Send(WriteCall(path, content, mode, progress));
 
     /// <summary>Writes many small files in one call, at most 1000.</summary>
     /// <param name="files">The files, in order.</param>
@@ -244,20 +244,16 @@ public sealed class SandboxFiles
 
     private static byte[] AsBytes(FileContent content) => content.Bytes.ToArray();
 
-    private async ValueTask<FileWriteResult> WriteAsync(
-        string path, Stream content, string? mode, IProgress<long>? progress, bool async, CancellationToken ct)
+    private Call<FileWriteResult> WriteCall(string path, Stream content, string? mode, IProgress<long>? progress)
     {
         ArgumentNullException.ThrowIfNull(content);
-        var result = await pipeline.SendAsync(FileCalls.Write(id, path, new Upload(content, progress)), async, ct).ConfigureAwait(false);
-        if (mode is not null)
-            await pipeline.SendAsync(FileCalls.Chmod(id, path, mode), async, ct).ConfigureAwait(false);
-        return result;
+        return FileCalls.Write(id, path, new Upload(content, progress), mode);
     }
 
     private async ValueTask<FileWriteResult> UploadAsync(string localPath, string path, IProgress<long>? progress, bool async, CancellationToken ct)
     {
         using var file = LocalFile.Open(localPath, async);
-        return await WriteAsync(path, file, mode: null, progress, async, ct).ConfigureAwait(false);
+        return await pipeline.SendAsync(WriteCall(path, file, mode: null, progress), async, ct).ConfigureAwait(false);
     }
 
     private async ValueTask<long> DownloadAsync(string path, string localPath, IProgress<long>? progress, bool async, CancellationToken ct)

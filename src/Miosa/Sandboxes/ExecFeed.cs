@@ -16,7 +16,7 @@ internal sealed class ExecFeed(Pipeline pipeline, string id, ExecRequest request
         reader ??= await EventReader<ExecStreamEvent>.OpenAsync(pipeline, SandboxCalls.ExecStream(id, request), Parse, async, ct).ConfigureAwait(false);
         if (await reader.NextAsync().ConfigureAwait(false) is not { Data: var item })
             throw new ConnectionException("the connection ended before the command did");
-        isOver = item.Type is "exit" or "error";
+        isOver = item.Type is ExecStreamTypes.Exit or ExecStreamTypes.Error;
         return item;
     }
 

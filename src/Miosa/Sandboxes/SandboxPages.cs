@@ -25,7 +25,7 @@ internal sealed class SandboxPages(Sandboxes sandboxes, Pipeline pipeline, Sandb
                 return null;
             var call = SandboxCalls.List(filter, ++page, PerPage).To(sandboxes.Handles);
             var next = await pipeline.SendAsync(call, async, ct).ConfigureAwait(false);
-            isLast = next.Data.Count == 0 || next.Meta is not { HasNext: true };
+            isLast = next.Data.Count == 0 || !next.HasNext;
             foreach (var sandbox in next.Data)
                 waiting.Enqueue(sandbox);
         }

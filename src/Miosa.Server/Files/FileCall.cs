@@ -1,7 +1,4 @@
 using System.Text.Json.Nodes;
-using Microsoft.AspNetCore.Http.Features;
-using Microsoft.AspNetCore.Server.Kestrel.Core;
-using Microsoft.AspNetCore.Server.Kestrel.Core.Features;
 using Miosa.Guest;
 using Miosa.Server.Guests;
 using Miosa.Server.Host;
@@ -10,7 +7,7 @@ using Miosa.Server.Lifecycle;
 namespace Miosa.Server.Files;
 
 /// <summary>What every file operation does around its own step: ask the machine, then tell the guest's "no" in the contract's words.</summary>
-internal static class GuestCall
+internal static class FileCall
 {
     /// <param name="field">The field that names the path, for the details of a refusal.</param>
     /// <param name="act">The operation; what it throws as <see cref="GuestException"/> becomes a refusal.</param>
@@ -43,21 +40,6 @@ internal static class GuestCall
         GuestErrorCode.Exists or GuestErrorCode.Busy or GuestErrorCode.Unsupported or GuestErrorCode.Failed => Refusal.Conflict(e.Message),
         _ => Refusal.AgentUnavailable(e.Message),
     };
-
-    /// <summary>
-    /// For routes that stream: no limit on the body, and a peer may stall for minutes (Kestrel's default ends a connection that moves
-    /// fewer than 240 bytes a second; a slow reader is what back-pressure is for).
-    /// </summary>
-    public static void AllowLongStream(HttpContext context)
-    {
-        if (context.Features.Get<IHttpMaxRequestBodySizeFeature>() is { IsReadOnly: false } size)
-            size.MaxRequestBodySize = null;
-        var patient = new MinDataRate(bytesPerSecond: 100, gracePeriod: TimeSpan.FromMinutes(5));
-        if (context.Features.Get<IHttpMinRequestBodyDataRateFeature>() is { } request)
-            request.MinDataRate = patient;
-        if (context.Features.Get<IHttpMinResponseDataRateFeature>() is { } response)
-            response.MinDataRate = patient;
-    }
 
     private static JsonObject Details(string field, string message) => new() { [field] = message };
 }

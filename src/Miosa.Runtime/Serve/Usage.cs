@@ -1,0 +1,28 @@
+using Miosa.Runtime.Images;
+
+namespace Miosa.Runtime.Serve;
+
+internal static class Usage
+{
+    public const string Text = $"""
+        miosa-runtime: runs machines. The only privileged part of Miosa; everything else speaks to its socket.
+
+          serve                               answer on <run>/runtime.sock; SIGTERM stops it and leaves machines running
+          down [--purge]                      destroy every machine and leave nothing on the host (--purge: images and disks too)
+        {ImageCommands.Usage}
+
+        options
+          --data DIR        images and disks of machines          (/var/lib/miosa)
+          --run DIR         sockets                               (/run/miosa)
+          --name NAME       tells instances on one host apart     (miosa; other names change the two above)
+          --user USER       the account of miosa-server           (miosa)
+          --subnet NET      addresses of machines                 (10.213.0.0/16)
+          --id-base N       first user id given to machines       (1000000000)
+          --guest PATH      the guest's program                   (miosa-guest beside this program)
+          --disk-gb N       size of the data volume, when one has to be made (80 % of what is free)
+          --resolvers A,B   name servers written into machines    (1.1.1.1,8.8.8.8)
+          --cache DIR       archives of built images              (/var/cache/miosa)
+          --shared-ids      one id range for all machines, as on kernels before 5.19
+          --trace           one line per launch with the time of each step
+        """;
+}

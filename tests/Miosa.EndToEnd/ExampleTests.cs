@@ -1,0 +1,63 @@
+using System.Diagnostics;
+using System.Text.RegularExpressions;
+
+namespace Miosa.EndToEnd;
+
+public sealed partial class ExampleTests(LivePlatform platform)
+{
+    private static readonly string Root = FindRoot();
+
+    [Theory]
+    [InlineData("README.md")]
+    [InlineData("docs/sdk.md")]
+    [InlineData("src/Miosa/README.md")]
+    public void First_example_of_the_documents_is_the_one_that_is_compiled(string document)
+    {
+        var source = File.ReadAllText(Path.Combine(Root, "examples/FirstSandbox.cs"));
+        var compiled = Lines(Region().Match(source).Groups[1].Value);
+        Assert.NotEmpty(compiled);
+
+        var shown = Lines(CodeBlock().Match(File.ReadAllText(Path.Combine(Root, document))).Groups[1].Value).Where(line => line != "using Miosa;");
+
+        Assert.Equal(compiled, shown);
+    }
+
+    [Theory]
+    [InlineData("first", "^2\\s*$")]
+    [InlineData("files", "hello|5000000 bytes there and back, the same")]
+    [InlineData("streaming", "stdout: line 3[\\s\\S]*exit code 3[\\s\\S]*sandbox.destroyed")]
+    [InlineData("lifecycle", "now paused[\\s\\S]*now running[\\s\\S]*404 NOT_FOUND")]
+    public async Task Story_runs_and_prints_what_it_tells(string story, string pattern)
+    {
+        var start = new ProcessStartInfo("dotnet") { RedirectStandardOutput = true, RedirectStandardError = true };
+        start.ArgumentList.Add(Path.Combine(AppContext.BaseDirectory, "Miosa.Examples.dll"));
+        start.ArgumentList.Add(story);
+        start.Environment["MIOSA_BASE_URL"] = platform.BaseUrl;
+        start.Environment["MIOSA_API_KEY"] = platform.ApiKey;
+        using var process = Process.Start(start)!;
+        var (output, errors) = (process.StandardOutput.ReadToEndAsync(), process.StandardError.ReadToEndAsync());
+        await process.WaitForExitAsync().WaitAsync(Twins.Deadline);
+
+        Assert.Equal("", await errors);
+        Assert.Equal(0, process.ExitCode);
+        Assert.Matches(pattern, await output);
+    }
+
+    [GeneratedRegex(@"#region first\n(.*?)#endregion", RegexOptions.Singleline)]
+    private static partial Regex Region();
+
+    [GeneratedRegex(@"```csharp\n(.*?)```", RegexOptions.Singleline)]
+    private static partial Regex CodeBlock();
+
+    private static string[] Lines(string text) => text.Split('\n', StringSplitOptions.RemoveEmptyEntries | StringSplitOptions.TrimEntries);
+
+    private static string FindRoot()
+    {
+        for (var folder = new DirectoryInfo(AppContext.BaseDirectory); folder is not null; folder = folder.Parent)
+        {
+            if (File.Exists(Path.Combine(folder.FullName, "Miosa.slnx")))
+                return folder.FullName;
+        }
+        throw new InvalidOperationException("the tests do not run inside the repository");
+    }
+}

@@ -1,0 +1,5 @@
+using Miosa.Runtime.Tests;
+
+[assembly: AssemblyFixture(typeof(RuntimeFixture))]
+// The machines of several classes at once would measure each other on two cores.
+[assembly: CollectionBehavior(DisableTestParallelization = true)]
