@@ -15,6 +15,9 @@ internal static class Podman
 
     public static bool IsHere => File.Exists("/usr/bin/podman") && File.Exists("/usr/bin/crun");
 
+    /// <summary>The packed root filesystem that the runtime keeps of an image it built.</summary>
+    public static string ArchiveOf(string image) => Directory.EnumerateFiles("/var/cache/miosa", image + "-*.tar.zst").OrderByDescending(File.GetLastWriteTimeUtc).First();
+
     public static void Import(string archive) =>
         Shell($"podman image exists {Image} || zstd -dc '{archive}' | podman import - {Image} >/dev/null", TimeSpan.FromMinutes(5));
 
@@ -44,14 +47,13 @@ internal static class Podman
         return times;
     }
 
-    private static IReadOnlyList<string> Shell(string script, TimeSpan limit)
+    private static string[] Shell(string script, TimeSpan limit)
     {
-        using var process = Process.Start(new ProcessStartInfo("bash", ["-c", script]) { RedirectStandardOutput = true, RedirectStandardError = true })
+        using var process = Process.Start(new ProcessStartInfo("bash", ["-c", script]) { RedirectStandardOutput = true })
             ?? throw new InvalidOperationException("bash did not start");
-        var error = process.StandardError.ReadToEndAsync();
         var output = process.StandardOutput.ReadToEnd();
         if (!process.WaitForExit(limit) || process.ExitCode != 0)
-            throw new InvalidOperationException($"the peer failed: {error.GetAwaiter().GetResult()}");
+            throw new InvalidOperationException($"the peer failed with status {process.ExitCode}; what it said stands above");
         return output.Split('\n');
     }
 }

@@ -55,6 +55,19 @@ public sealed class FileTests(LivePlatform platform)
     }
 
     [Fact]
+    public async Task File_can_be_replaced_again_and_again()
+    {
+        using var client = platform.Client();
+        await using var sandbox = await LivePlatform.CreateAsync(client);
+
+        for (var round = 0; round < 30; round++)
+        {
+            await sandbox.Files.WriteAsync("/workspace/f", $"round {round}");
+            Assert.Equal($"round {round}", await sandbox.Files.ReadTextAsync("/workspace/f"));
+        }
+    }
+
+    [Fact]
     public async Task Name_of_255_bytes_works_and_of_256_is_refused()
     {
         using var client = platform.Client();

@@ -2,4 +2,4 @@ using Miosa.Runtime.Tests;
 
 [assembly: AssemblyFixture(typeof(RuntimeFixture))]
 // The machines of several classes at once would measure each other on two cores.
-[assembly: CollectionBehavior(DisableTestParallelization = true)]
+[assembly: Xunit.v3.Parallelization(Mode = Xunit.Sdk.ParallelMode.None)]

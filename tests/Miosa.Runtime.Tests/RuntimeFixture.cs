@@ -78,7 +78,7 @@ public sealed class RuntimeFixture : IAsyncLifetime
         var client = Connect();
         var request = new RuntimeRequest { Op = RuntimeOps.Launch, Machine = NewId(), Image = Image, Vcpus = 1, MemoryMb = 128, DiskMb = 128, Pids = 128 };
         var info = await client.OkAsync(change is null ? request : change(request), RuntimeWireJson.Default.MachineInfo);
-        return new TestMachine(client, info);
+        return new TestMachine(this, client, info);
     }
 
     internal string Command(IReadOnlyList<string> words)
@@ -108,7 +108,7 @@ public sealed class RuntimeFixture : IAsyncLifetime
     }
 }
 
-internal sealed class TestMachine(RuntimeClient client, MachineInfo info) : IAsyncDisposable
+internal sealed class TestMachine(RuntimeFixture runtime, RuntimeClient client, MachineInfo info) : IAsyncDisposable
 {
     public MachineInfo Info => info;
 
@@ -124,7 +124,9 @@ internal sealed class TestMachine(RuntimeClient client, MachineInfo info) : IAsy
 
     public async ValueTask DisposeAsync()
     {
-        await DestroyAsync();
         client.Dispose();
+        // A connection of its own: the test may have restarted the runtime.
+        using var last = runtime.Connect();
+        await last.OkAsync(new RuntimeRequest { Op = RuntimeOps.Destroy, Machine = info.Machine }, RuntimeWireJson.Default.RuntimeNothing);
     }
 }

@@ -2,30 +2,26 @@ using System.Net.Http.Headers;
 using System.Net.Sockets;
 using System.Text;
 using System.Text.Json;
-using Miosa.Platform;
-using Xunit;
 
 namespace Miosa.Server.Tests;
 
 /// <summary>One running sandbox for a test class, and short ways to call it over real HTTP.</summary>
-public sealed class ExecMachine : IAsyncLifetime
+public sealed class ExecMachine(ServerPlatform server) : IAsyncLifetime
 {
     private static readonly TimeSpan Patience = TimeSpan.FromSeconds(60);
 
-    private Uri? address;
-    private string? key;
+    private readonly Uri address = new(server.Platform.RootUrl);
+    private string key = "";
 
     public HttpClient Http { get; private set; } = new();
 
     public string Id { get; private set; } = "";
 
-    public int ServerPid { get; private set; }
-
     public static CancellationToken Token => TestContext.Current.CancellationToken;
 
     public async ValueTask InitializeAsync()
     {
-        (address, key, ServerPid) = await TestPlatform.JoinAsync();
+        key = await server.Platform.NewKeyAsync(await server.Platform.NewTenantAsync($"tests {Guid.NewGuid():N}"));
         Http = NewClient();
         Id = (await CallAsync(HttpMethod.Post, "sandboxes", """{"image":"miosa-busybox"}""")).Text("id");
     }
@@ -39,7 +35,7 @@ public sealed class ExecMachine : IAsyncLifetime
     /// <summary>A client with connections of its own.</summary>
     public HttpClient NewClient()
     {
-        var client = new HttpClient { BaseAddress = new Uri(address!, "/api/v1/"), Timeout = TimeSpan.FromMinutes(5) };
+        var client = new HttpClient { BaseAddress = new Uri(address, "/api/v1/"), Timeout = TimeSpan.FromMinutes(5) };
         client.DefaultRequestHeaders.Authorization = new AuthenticationHeaderValue("Bearer", key);
         return client;
     }
@@ -53,6 +49,9 @@ public sealed class ExecMachine : IAsyncLifetime
     public Task<JsonElement> ExecAsync(object body) => ExecAsync(JsonSerializer.Serialize(body));
 
     public Task<JsonElement> ExecAsync(string body) => CallAsync(HttpMethod.Post, $"sandboxes/{Id}/exec", body);
+
+    /// <summary>The machine's processes, a line each.</summary>
+    public Task<string> ProcessesAsync() => ShellAsync("ps");
 
     /// <summary>The output of a command that must succeed.</summary>
     public async Task<string> ShellAsync(string command)
@@ -103,7 +102,7 @@ public sealed class ExecMachine : IAsyncLifetime
     public async Task<Socket> SendByHandAsync(string method, string path, string contentType, long contentLength, byte[] body)
     {
         var socket = new Socket(AddressFamily.InterNetwork, SocketType.Stream, ProtocolType.Tcp) { ReceiveBufferSize = 16 * 1024 };
-        await socket.ConnectAsync(address!.Host, address.Port, Token);
+        await socket.ConnectAsync(address.Host, address.Port, Token);
         var head = $"{method} /api/v1/sandboxes/{Id}/{path} HTTP/1.1\r\nHost: {address.Authority}\r\nAuthorization: Bearer {key}\r\n"
             + $"Content-Type: {contentType}\r\nContent-Length: {contentLength}\r\n\r\n";
         await socket.SendAsync((byte[])[.. Encoding.ASCII.GetBytes(head), .. body], SocketFlags.None, Token);
@@ -113,7 +112,7 @@ public sealed class ExecMachine : IAsyncLifetime
     /// <summary>Resident bytes of the server process.</summary>
     public long ServerBytes()
     {
-        var line = File.ReadLines($"/proc/{ServerPid}/status").First(l => l.StartsWith("VmRSS:", StringComparison.Ordinal));
+        var line = File.ReadLines($"/proc/{server.Platform.ServerPid}/status").First(l => l.StartsWith("VmRSS:", StringComparison.Ordinal));
         return long.Parse(line.Split(' ', StringSplitOptions.RemoveEmptyEntries)[1]) * 1024;
     }
 }

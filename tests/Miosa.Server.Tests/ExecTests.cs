@@ -1,6 +1,5 @@
 using System.Net;
 using System.Text.Json;
-using Xunit;
 
 namespace Miosa.Server.Tests;
 
@@ -89,7 +88,7 @@ public sealed class ExecTests(ExecMachine machine) : IClassFixture<ExecMachine>
     {
         await machine.ExecAsync(new { command = "(setsid sh -c 'trap \"\" TERM HUP; sleep 7171' &) ; sleep 7171", timeout_ms = 300 });
 
-        Assert.Equal("", (await machine.ExecAsync(new { command = "pgrep -f 'sleep 717[1]'" })).Text("stdout"));
+        Assert.DoesNotContain("sleep 7171", await machine.ProcessesAsync(), StringComparison.Ordinal);
     }
 
     [Fact]
@@ -113,7 +112,7 @@ public sealed class ExecTests(ExecMachine machine) : IClassFixture<ExecMachine>
 
         Assert.Equal("started\n", result.Text("stdout"));
         Assert.False(result.Bool("timed_out"));
-        Assert.NotEqual("", (await machine.ExecAsync(new { command = "pgrep -f 'sleep 616[1]'; pkill -f 'sleep 616[1]'" })).Text("stdout"));
+        Assert.Contains("sleep 6161", await machine.ProcessesAsync(), StringComparison.Ordinal);
     }
 
     [Fact]

@@ -1,8 +1,10 @@
 using Miosa.Server.Tests;
+using Xunit.Sdk;
+using Xunit.v3;
 
 // One platform for all: two cores start machines faster one after the other, and some tests kill the server under everybody.
 [assembly: AssemblyFixture(typeof(ServerPlatform))]
-[assembly: CollectionBehavior(DisableTestParallelization = true)]
+[assembly: Parallelization(Mode = ParallelMode.None)]
 
 namespace Miosa.Server.Tests;
 

@@ -41,11 +41,13 @@ public sealed class SyncTests
         await using var server = await ScriptedServer.StartAsync();
         using var client = server.Then(503).Then(200, Wire.Sandbox).Client();
         var results = new TaskCompletionSource<(string Blocking, Task<Sandbox> Awaiting)>();
-        new Thread(() =>
+        var window = new Thread(() =>
         {
             SynchronizationContext.SetSynchronizationContext(new Stuck());
             results.SetResult((client.Sandboxes.Get("x").Id, client.Sandboxes.GetAsync("x")));
-        }) { IsBackground = true }.Start();
+        });
+        window.IsBackground = true;
+        window.Start();
 
         var (blocking, awaiting) = await results.Task.WaitAsync(Deadline.Generous, TestContext.Current.CancellationToken);
 

@@ -103,8 +103,8 @@ public sealed class Platform : IAsyncDisposable
     {
         // No self-made restart: a test that kills the server wants to see it dead first.
         server = StartLogged("server", "setpriv", [
-            .. AsServerUser(), "--no-new-privs", .. ServerCommand(), "serve", "--data", state, "--runtime-socket", Path.Combine(run, "runtime.sock"),
-            "--urls", RootUrl, "--node", Node, "--default-image", "miosa-busybox", "--pool-size", "0", "--sweep-sec", "2", .. serverSettings]);
+            .. AsServerUser(), .. ServerCommand(), "serve", "--data", state, "--runtime-socket", Path.Combine(run, "runtime.sock"),
+            "--urls", RootUrl, "--node", Node, .. Unless("--default-image", "miosa-busybox"), .. Unless("--pool-size", "0"), .. Unless("--sweep-sec", "2"), .. serverSettings]);
         await UntilAsync("the server is ready", async () =>
         {
             if (server.HasExited)
@@ -237,7 +237,10 @@ public sealed class Platform : IAsyncDisposable
         return name.EndsWith(".dll", StringComparison.Ordinal) ? ["dotnet", path] : [path];
     }
 
-    private string[] AsServerUser() => ["--reuid", "miosa", "--regid", "miosa", "--init-groups", "env", "-C", state, "HOME=" + state];
+    /// <summary>A setting of all tests, unless this one brings its own.</summary>
+    private string[] Unless(string name, string value) => serverSettings.Contains(name) ? [] : [name, value];
+
+    private string[] AsServerUser() => ["--reuid", "miosa", "--regid", "miosa", "--init-groups", "--no-new-privs", "env", "-C", state, "HOME=" + state];
 
     private static string Repository()
     {

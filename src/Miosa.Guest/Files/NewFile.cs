@@ -1,4 +1,3 @@
-using System.Security.Cryptography;
 using Miosa.Guest.Linux;
 
 namespace Miosa.Guest.Files;
@@ -57,7 +56,7 @@ internal sealed class NewFile : IDisposable
             return fd;
         if (Libc.LastErrno is not (Errno.EOPNOTSUPP or Errno.EISDIR or Errno.EINVAL or Errno.ENOENT))
             throw new LinuxException("create", _place.Path, Libc.LastErrno);
-        var name = TemporaryName();
+        var name = TemporaryNames.Next();
         fd = Libc.Check(Libc.OpenAt(_place.Directory, name, Libc.WriteOnly | Libc.Create | Libc.Exclusive | Libc.NoFollow, 0x180), "create", _place.Path);
         _temporaryZ = name;
         return fd;
@@ -73,7 +72,7 @@ internal sealed class NewFile : IDisposable
             if (Libc.LastErrno != Errno.EEXIST || !overwrite)
                 throw new LinuxException("create", _place.Path, Libc.LastErrno);
             // A link cannot replace a name; a rename can.
-            var name = TemporaryName();
+            var name = TemporaryNames.Next();
             Libc.Check(Libc.LinkOpenFile(self, _place.Directory, name), "create", _place.Path);
             _temporaryZ = name;
         }
@@ -89,7 +88,4 @@ internal sealed class NewFile : IDisposable
             _ = Libc.Sync(directory);
         Libc.Close(directory);
     }
-
-    private static byte[] TemporaryName() =>
-        [.. ".miosa-"u8, .. System.Text.Encoding.ASCII.GetBytes(RandomNumberGenerator.GetHexString(16, lowercase: true)), 0];
 }

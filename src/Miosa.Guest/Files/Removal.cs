@@ -1,5 +1,3 @@
-using System.Security.Cryptography;
-using System.Text;
 using Miosa.Guest.Linux;
 
 namespace Miosa.Guest.Files;
@@ -53,7 +51,7 @@ internal static class Removal
 
     private static void MoveUp(int directory, byte[] nameZ, int top, string path)
     {
-        byte[] name = [.. ".miosa-"u8, .. Encoding.ASCII.GetBytes(RandomNumberGenerator.GetHexString(16, lowercase: true)), 0];
+        var name = TemporaryNames.Next();
         Libc.Check(Libc.RenameAt(directory, nameZ, top, name, Libc.RenameNoReplace), "delete", path);
     }
 }

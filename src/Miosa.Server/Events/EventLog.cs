@@ -1,6 +1,7 @@
 using System.Collections.Concurrent;
 using System.Text.Json.Nodes;
 using System.Threading.Channels;
+using Microsoft.Data.Sqlite;
 using Microsoft.EntityFrameworkCore;
 using Miosa.Server.Host;
 using Miosa.Server.Lifecycle;
@@ -15,22 +16,26 @@ internal sealed record NewEvent(string Type, JsonObject? Data = null);
 /// The event log: one table, written in the transaction of the change, read by everybody who wants to know. A reader subscribes to
 /// the wake-up first, reads from the table after, and so misses nothing; the wake-up itself carries no event.
 /// </summary>
-internal sealed class EventLog(Database database, TimeProvider time)
+internal sealed class EventLog(Database database, TimeProvider time) : IDisposable
 {
+    private readonly RowWriter<Machine> machines = database.Rows<Machine>();
+    private readonly RowWriter<EventRow> rows = database.Rows<EventRow>();
+    private readonly SqliteCommand count = database.Command(
+        "UPDATE tenants SET LastSequence = LastSequence + $count WHERE Id = $tenant RETURNING LastSequence");
     private readonly ConcurrentDictionary<string, ConcurrentDictionary<Wake, byte>> wakes = [];
     private Ulid lastId;
 
     /// <summary>Writes a machine and its events in one transaction, then wakes the readers.</summary>
     public async Task CommitAsync(Machine machine, bool isNew, IReadOnlyList<NewEvent> events, CancellationToken ct)
     {
-        await database.WriteAsync(
-            db =>
+        await database.WriteRowsAsync(
+            transaction =>
             {
                 if (isNew)
-                    db.Machines.Add(machine);
+                    machines.Insert(machine, transaction);
                 else
-                    db.Machines.Update(machine);
-                Append(db, machine, events);
+                    machines.Update(machine, transaction);
+                Append(transaction, machine, events);
             },
             ct);
         if (events.Count > 0 && wakes.TryGetValue(machine.Id, out var readers))
@@ -38,6 +43,32 @@ internal sealed class EventLog(Database database, TimeProvider time)
             foreach (var (wake, _) in readers)
                 wake.Signal();
         }
+    }
+
+    /// <summary>Runs the write path up to its commit and takes everything back.</summary>
+    public async Task RehearseAsync(Machine machine, CancellationToken ct)
+    {
+        try
+        {
+            await database.WriteRowsAsync(
+                transaction =>
+                {
+                    machines.Update(machine, transaction);
+                    machines.Insert(machine, transaction);
+                },
+                ct);
+        }
+        catch (SqliteException)
+        {
+            // Its tenant does not exist, so the foreign key refuses the row: that is how it is taken back.
+        }
+    }
+
+    public void Dispose()
+    {
+        machines.Dispose();
+        rows.Dispose();
+        count.Dispose();
     }
 
     public Wake Subscribe(string machineId)
@@ -70,17 +101,20 @@ internal sealed class EventLog(Database database, TimeProvider time)
     }
 
     // Runs inside the single write transaction, so neither the sequence nor lastId can race.
-    private void Append(ServerDb db, Machine machine, IReadOnlyList<NewEvent> events)
+    private void Append(SqliteTransaction transaction, Machine machine, IReadOnlyList<NewEvent> events)
     {
         if (events.Count == 0)
             return;
         var now = time.GetUtcNow();
         var tenant = machine.TenantId;
-        db.Tenants.Where(t => t.Id == tenant).ExecuteUpdate(set => set.SetProperty(t => t.LastSequence, t => t.LastSequence + events.Count));
-        var sequence = db.Tenants.Where(t => t.Id == tenant).Select(t => t.LastSequence).Single() - events.Count;
+        count.Transaction = transaction;
+        count.Parameters.Clear();
+        count.Parameters.AddWithValue("$count", events.Count);
+        count.Parameters.AddWithValue("$tenant", tenant);
+        var sequence = (long)(count.ExecuteScalar() ?? throw new InvalidOperationException($"tenant \"{tenant}\" has no row")) - events.Count;
         foreach (var item in events)
         {
-            db.Events.Add(new EventRow
+            var row = new EventRow
             {
                 Id = NextId(now),
                 TenantId = tenant,
@@ -90,7 +124,8 @@ internal sealed class EventLog(Database database, TimeProvider time)
                 Status = machine.State.Wire(),
                 At = now,
                 Data = item.Data?.ToJsonString() ?? "{}",
-            });
+            };
+            rows.Insert(row, transaction);
         }
     }
 

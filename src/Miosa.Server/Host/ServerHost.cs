@@ -79,6 +79,7 @@ internal static partial class ServerHost
         AddLoop<Deadlines>(services);
         AddLoop<Reconciliation>(services);
         AddLoop<AfterBoot>(services);
+        AddLoop<WarmUp>(services);
     }
 
     private static void AddLoop<T>(IServiceCollection services)

@@ -8,7 +8,7 @@ using Miosa.Server.Storage;
 namespace Miosa.Server.Host;
 
 /// <summary>Health, version and the OpenAPI document; open to everybody, and they tell nothing of any tenant.</summary>
-internal sealed class SystemEndpoints(RuntimeClient runtime, Database database, WarmPool pool, Reconciliation reconciliation, TimeProvider time)
+internal sealed class SystemEndpoints(RuntimeClient runtime, Database database, WarmPool pool, Reconciliation reconciliation, WarmUp warmUp, TimeProvider time)
 {
     private static readonly string Version = typeof(SystemEndpoints).Assembly.GetName().Version?.ToString(3) ?? "0.0.0";
 
@@ -56,7 +56,7 @@ internal sealed class SystemEndpoints(RuntimeClient runtime, Database database, 
     }
 
     private Task<IResult> ReadyAsync(HttpContext context) => Task.FromResult(
-        runtime.IsUp && reconciliation.FirstPass.IsCompleted
+        runtime.IsUp && reconciliation.FirstPass.IsCompleted && warmUp.Done.IsCompleted
             ? Reply.Ok()
             : Reply.Refuse(Refusal.Unavailable(runtime.IsUp ? "the machines are being looked at" : "miosa-runtime is not reachable")));
 

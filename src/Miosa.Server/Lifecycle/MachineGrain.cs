@@ -2,7 +2,6 @@
 using System.Net.Sockets;
 using System.Text.Json.Nodes;
 using Microsoft.Data.Sqlite;
-using Microsoft.EntityFrameworkCore;
 using Miosa.Runtime.Wire;
 using Miosa.Server.Events;
 using Miosa.Server.Guests;
@@ -23,6 +22,9 @@ internal sealed partial class MachineGrain(
     TimeProvider time,
     ILogger<MachineGrain> log) : Grain, IMachineGrain
 {
+    /// <summary>SQLITE_CONSTRAINT_UNIQUE.</summary>
+    private const int UniqueIsTaken = 2067;
+
     private string MachineId => GrainKeys.Split(this.GetPrimaryKeyString()).Machine;
 
     public async ValueTask<MachineAnswer> Create(Machine draft, bool isWarm)
@@ -288,9 +290,9 @@ internal sealed partial class MachineGrain(
             await events.CommitAsync(row, isNew, news, CancellationToken.None);
             return null;
         }
-        catch (DbUpdateException e) when (e.InnerException is SqliteException { SqliteExtendedErrorCode: 2067 or 1555 } inner)
+        catch (SqliteException e) when (e.SqliteExtendedErrorCode == UniqueIsTaken)
         {
-            var byName = inner.Message.Contains("machines.Name", StringComparison.Ordinal);
+            var byName = e.Message.Contains("machines.Name", StringComparison.Ordinal);
             return MachineAnswer.No(Refusal.Conflict(byName
                 ? $"the name \"{row.Name}\" is taken by another sandbox"
                 : $"the slug \"{row.Slug}\" is taken by another sandbox"));

@@ -61,6 +61,36 @@ internal sealed class Database : IDisposable
         }
     }
 
+    /// <summary>The same for changes that bring their own statements, on the writer's connection.</summary>
+    public async Task WriteRowsAsync(Action<SqliteTransaction> change, CancellationToken ct)
+    {
+        await turn.WaitAsync(ct);
+        try
+        {
+            using var transaction = writer.BeginTransaction();
+            change(transaction);
+            transaction.Commit();
+        }
+        finally
+        {
+            turn.Release();
+        }
+    }
+
+    public RowWriter<T> Rows<T>()
+        where T : class
+    {
+        using var db = new ServerDb(writeOptions);
+        return new RowWriter<T>(writer, db.Model);
+    }
+
+    public SqliteCommand Command(string sql)
+    {
+        var command = writer.CreateCommand();
+        command.CommandText = sql;
+        return command;
+    }
+
     public void Dispose()
     {
         writer.Dispose();
@@ -76,8 +106,7 @@ internal sealed class Database : IDisposable
 
     private void Execute(string sql)
     {
-        using var command = writer.CreateCommand();
-        command.CommandText = sql;
+        using var command = Command(sql);
         command.ExecuteNonQuery();
     }
 }

@@ -1,0 +1,29 @@
+using System.Globalization;
+using Miosa.Bench;
+
+// Measures what PROMISES.md promises, against a floor or a peer in the same run. The platform is started for each group with the settings it needs.
+var groups = new Dictionary<string, Func<Report, Task>>
+{
+    ["create"] = CreateBench.RunAsync,
+    ["exec"] = ExecBench.RunAsync,
+    ["transfer"] = TransferBench.RunAsync,
+    ["density"] = DensityBench.RunAsync,
+};
+if (args is [var wanted] && !groups.ContainsKey(wanted))
+{
+    Console.Error.WriteLine($"there is no group \"{wanted}\": {string.Join(", ", groups.Keys)}");
+    return 2;
+}
+
+var report = new Report();
+report.Line(string.Create(CultureInfo.InvariantCulture,
+    $"{DateTime.UtcNow:yyyy-MM-dd HH:mm} UTC, {Environment.ProcessorCount} cores, kernel {Environment.OSVersion.Version}, {HostMemory.AvailableKb() / 1048576.0:F1} GiB free"));
+foreach (var (name, run) in groups)
+{
+    if (args.Length > 0 && args[0] != name)
+        continue;
+    report.Line($"## {name}");
+    await run(report);
+}
+report.Save();
+return 0;
