@@ -182,6 +182,15 @@ public sealed class ExecTests(SharedMachine shared) : IClassFixture<SharedMachin
     }
 
     [Fact]
+    public async Task A_guest_stays_small_after_a_thousand_commands()
+    {
+        await using var machine = await Machine.StartAsync();
+        for (var i = 0; i < 1000; i++)
+            await machine.RunAsync(new ExecCall { Argv = ["/bin/true"] });
+        Assert.InRange(machine.MemoryKb("Anonymous"), 1, 2500);
+    }
+
+    [Fact]
     public async Task Info_tells_what_the_guest_is()
     {
         var info = await _machine.Guest.InfoAsync(TestContext.Current.CancellationToken);

@@ -158,7 +158,7 @@ public sealed class CreateTests(Tenant tenant) : IClassFixture<Tenant>
     {
         var sandbox = (await Api.PostAsync("sandboxes", """{"readiness_probe":{"type":"tcp","port":7001}}""")).Expect(201);
         Assert.False(sandbox.Json.GetProperty("ready").GetBoolean());
-        await Api.RunAsync(sandbox.Text("id"), "nc -l -p 7001 -s 127.0.0.1 </dev/null >/dev/null 2>&1 &");
+        await Api.RunAsync(sandbox.Text("id"), "nc -l -p 7001 </dev/null >/dev/null 2>&1 &");
         using var stream = await Api.EventsAsync($"sandboxes/{sandbox.Text("id")}/readiness/stream");
         Assert.Equal("ready", (await stream.NextAsync())?.Type);
     }

@@ -25,12 +25,13 @@ public sealed class PoolTests(PoolTests.WithPool pool) : IClassFixture<PoolTests
     public async Task A_name_that_is_taken_costs_no_warm_machine()
     {
         using var api = await pool.Platform.NewApiAsync();
-        await api.CreateAsync("""{"name":"one"}""");
+        var id = await api.CreateAsync("""{"name":"one"}""");
         await UntilWarmAsync(2);
         var before = (await pool.Platform.MachinesAsync()).Keys.Order().ToList();
         (await api.PostAsync("sandboxes", """{"name":"one"}""")).Expect(409);
         await UntilWarmAsync(2);
         Assert.Subset((await pool.Platform.MachinesAsync()).Keys.ToHashSet(), before.ToHashSet());
+        (await api.DeleteAsync($"sandboxes/{id}")).Expect(200);
     }
 
     [Fact]
@@ -43,6 +44,7 @@ public sealed class PoolTests(PoolTests.WithPool pool) : IClassFixture<PoolTests
         var id = await api.CreateAsync();
         Assert.Equal("ok\n", await api.RunAsync(id, "echo ok"));
         await UntilWarmAsync(2);
+        (await api.DeleteAsync($"sandboxes/{id}")).Expect(200);
     }
 
     [Fact]
@@ -58,6 +60,7 @@ public sealed class PoolTests(PoolTests.WithPool pool) : IClassFixture<PoolTests
         await Miosa.Platform.Platform.UntilAsync("the old pool is gone", async () =>
             !(await pool.Platform.MachinesAsync()).Keys.Any(m => old.Contains(m)), TimeSpan.FromSeconds(30));
         Assert.Equal("ok\n", await api.RunAsync(mine, "echo ok"));
+        (await api.DeleteAsync($"sandboxes/{mine}")).Expect(200);
     }
 
     private Task UntilWarmAsync(int count) => Miosa.Platform.Platform.UntilAsync($"{count} warm machines", async () =>

@@ -15,14 +15,14 @@ public sealed class SurvivalTests(Tenant tenant) : IClassFixture<Tenant>
     {
         var running = await Api.CreateAsync("""{"name":"survivor","env":{"WORD":"kept"}}""");
         var paused = await Api.CreateAsync();
-        await Api.RunAsync(running, "echo data > /tmp/file; sleep 1000 >/dev/null 2>&1 &");
+        await Api.RunAsync(running, "echo data > /tmp/file; sleep 1000 >/dev/null 2>&1 & echo $! > /tmp/pid");
         (await Api.PostAsync($"sandboxes/{paused}/pause")).Expect(200);
         await Platform.KillServerAsync();
         Assert.Equal(("running", "frozen"), ((await Platform.MachinesAsync())[running], (await Platform.MachinesAsync())[paused]));
         await Platform.StartServerAsync();
         Assert.Equal("running", (await Api.GetAsync("sandboxes/survivor")).Expect(200).Text("state"));
         Assert.Equal("paused", (await Api.GetAsync($"sandboxes/{paused}")).Text("state"));
-        Assert.Equal("data kept\n", await Api.RunAsync(running, "echo $(cat /tmp/file) $WORD; pgrep sleep >/dev/null"));
+        Assert.Equal("data kept\n", await Api.RunAsync(running, "echo $(cat /tmp/file) $WORD; kill -0 $(cat /tmp/pid)"));
         (await Api.PostAsync($"sandboxes/{paused}/resume")).Expect(200);
         Assert.Equal("ok\n", await Api.RunAsync(paused, "echo ok"));
     }

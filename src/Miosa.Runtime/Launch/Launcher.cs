@@ -17,6 +17,8 @@ internal sealed unsafe class Launcher : IDisposable
 {
     public const int MaxPacket = 65_536;
 
+    private static readonly byte[] Taken = [(byte)'t'];
+
     private readonly Fd link;
     private readonly Fd guest;
     private readonly Fd nullDevice;
@@ -60,6 +62,8 @@ internal sealed unsafe class Launcher : IDisposable
             var length = Sockets.Receive(link, buffer, descriptors);
             if (length == 0) return;
             LaunchReply reply;
+            // An order that was taken is never sent again, one that was not is: the difference between one machine and two.
+            Sockets.Send(link, Taken, []);
             try
             {
                 var order = JsonSerializer.Deserialize(buffer.AsSpan(0, length), LaunchJson.Default.LaunchOrder)!; // the daemon never sends "null"
@@ -202,12 +206,17 @@ internal sealed unsafe class Launcher : IDisposable
     private static LaunchReply? Await(Fd reportRead, Fd reportWrite, Fd? pidfd, IReadOnlyList<Call> plan)
     {
         Span<byte> buffer = stackalloc byte[16];
-        var length = IsReadable(reportRead, pidfd) ? Libc.Read(reportRead, buffer) : 0;
-        if (length == 1)
+        // One byte first: a pipe does not keep "u" and a report that follows at once apart. No step before "u" has its number.
+        var length = IsReadable(reportRead, pidfd) ? Libc.Read(reportRead, buffer[..1]) : 0;
+        if (length == 1 && buffer[0] == (byte)'u')
         {
             reportWrite.Dispose();
             length = Libc.Read(reportRead, buffer);
             if (length == 0) return null;
+        }
+        else if (length == 1)
+        {
+            length += Libc.Read(reportRead, buffer[1..]);
         }
         if (length < 16) return new LaunchReply { FailedStep = "report", Message = "the machine's first process died" };
         var at = (int)MemoryMarshal.Read<long>(buffer);

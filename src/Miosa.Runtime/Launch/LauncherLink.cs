@@ -48,29 +48,13 @@ internal sealed unsafe partial class LauncherLink(RuntimeSettings settings, stri
         int[] numbers = [.. descriptors.Select(fd => fd.Value)];
         lock (turn)
         {
-            // An order that was not delivered can be repeated; one whose answer is missing cannot.
-            for (var attempt = 0; ; attempt++)
+            // An order that was not taken can be repeated; one whose answer is missing cannot.
+            for (var attempt = 0; attempt < 2; attempt++)
             {
-                var socket = Ensure();
-                try
-                {
-                    Sockets.Send(socket, packet, numbers);
-                    break;
-                }
-                catch (LinuxException) when (attempt == 0)
-                {
-                    Drop();
-                }
+                if (Deliver(Ensure(), packet, numbers)) break;
+                Drop();
             }
-            var length = 0;
-            try
-            {
-                length = Sockets.Receive(link!, buffer, []); // Ensure has set it
-            }
-            catch (LinuxException e)
-            {
-                Log.Line($"launcher: {e.Message}");
-            }
+            var length = link is null ? 0 : Receive(link);
             if (length > 0) return JsonSerializer.Deserialize(buffer.AsSpan(0, length), LaunchJson.Default.LaunchReply)!; // never "null"
             Drop();
             return new LaunchReply { FailedStep = "launcher", Message = "the launcher died and will be started again" };
@@ -78,6 +62,34 @@ internal sealed unsafe partial class LauncherLink(RuntimeSettings settings, stri
     }
 
     public void Dispose() => Drop();
+
+    /// <returns>True when the launcher has said that it took the order.</returns>
+    private bool Deliver(Fd socket, byte[] packet, int[] descriptors)
+    {
+        try
+        {
+            Sockets.Send(socket, packet, descriptors);
+        }
+        catch (LinuxException e)
+        {
+            Log.Line($"launcher: {e.Message}");
+            return false;
+        }
+        return Receive(socket) == 1;
+    }
+
+    private int Receive(Fd socket)
+    {
+        try
+        {
+            return Sockets.Receive(socket, buffer, []);
+        }
+        catch (LinuxException e)
+        {
+            Log.Line($"launcher: {e.Message}");
+            return 0;
+        }
+    }
 
     private Fd Ensure()
     {

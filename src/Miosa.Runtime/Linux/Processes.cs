@@ -52,13 +52,35 @@ internal static unsafe class Processes
             var (code, status) = (info[2], info[6]);
             return code == CLD_EXITED ? new ProcessEnd(status, null) : new ProcessEnd(null, status & 0x7f);
         }
+        if (ZombieStatus(pidfd) is { } zombie) return FromWait(zombie);
+        // The kernel tells a stranger how a process ended only once its parent has reaped it, which is when the pidfd hangs up.
+        var hangUp = stackalloc int[2] { pidfd.Value, 0 };
+        Libc.Syscall(Sys.Poll, (nint)hangUp, 1, 1000);
         var request = stackalloc ulong[8];
         NativeMemory.Clear(request, 64);
         request[0] = PIDFD_INFO_EXIT;
         if (Libc.Ioctl(pidfd.Value, PIDFD_GET_INFO, request) != 0 || (request[0] & PIDFD_INFO_EXIT) == 0) return default;
         // struct pidfd_info: mask, cgroupid, pid, tgid, ppid, 8 ids, exit_code at byte 60.
-        var wait = ((int*)request)[15];
-        return (wait & 0x7f) == 0 ? new ProcessEnd((wait >> 8) & 0xff, null) : new ProcessEnd(null, wait & 0x7f);
+        return FromWait(((int*)request)[15]);
+    }
+
+    private static ProcessEnd FromWait(int status) =>
+        (status & 0x7f) == 0 ? new ProcessEnd((status >> 8) & 0xff, null) : new ProcessEnd(null, status & 0x7f);
+
+    // Field 52 of stat, readable by root while the parent has not reaped it; the pid cannot be another's as long as it is a zombie.
+    private static int? ZombieStatus(Fd pidfd)
+    {
+        try
+        {
+            var line = File.ReadLines(string.Create(CultureInfo.InvariantCulture, $"/proc/self/fdinfo/{pidfd.Value}")).First(text => text.StartsWith("Pid:", StringComparison.Ordinal));
+            var stat = File.ReadAllText($"/proc/{line[4..].Trim()}/stat");
+            var fields = stat[(stat.LastIndexOf(')') + 2)..].Split(' ');
+            return fields[0] is "Z" or "X" ? int.Parse(fields[49], CultureInfo.InvariantCulture) : null;
+        }
+        catch (IOException)
+        {
+            return null;
+        }
     }
 
     /// <summary>Field 22 of /proc/PID/stat: together with the pid it names one process for the life of the host.</summary>
