@@ -14,6 +14,9 @@ internal sealed record MachineRecord
     /// <summary>The start time of the guest in clock ticks: with the pid it names one process.</summary>
     public required ulong PidStart { get; init; }
     public required ulong Subvolume { get; init; }
+
+    /// <summary>The image content it stands on, which must stay while it lives.</summary>
+    public required string Rootfs { get; init; }
 }
 
 /// <summary>A machine in memory. <see cref="Turn"/> is held by whoever changes it.</summary>

@@ -137,6 +137,7 @@ internal sealed class MachineSet(
                     Slot = slot,
                     PidStart = start,
                     Subvolume = subvolume,
+                    Rootfs = ImageStore.Rootfs(image),
                 };
                 MachineFile.Write(directory, machine.Record);
             });
@@ -259,6 +260,19 @@ internal sealed class MachineSet(
         {
             Log.Line($"machine {id}: a leftover without a record is removed");
             Leftovers.Remove(settings, cgroups, id);
+        }
+    }
+
+    /// <summary>Deletes image content that has neither a name nor a machine any more.</summary>
+    public void CollectImages()
+    {
+        try
+        {
+            images.Collect(machines.Values.Select(machine => machine.Record?.Rootfs).OfType<string>().ToHashSet(StringComparer.Ordinal));
+        }
+        catch (CommandFailure e)
+        {
+            Log.Line($"image content is not cleaned up now: {e.Message}");
         }
     }
 

@@ -36,6 +36,7 @@ internal sealed class Daemon(RuntimeSettings settings)
         var images = new ImageStore(settings);
         using var machines = new MachineSet(settings, images, volume, cgroups, network, launcher, account?.Gid ?? 0, isIdMapped);
         machines.Adopt();
+        machines.CollectImages();
 
         var hello = new RuntimeHello
         {

@@ -21,6 +21,7 @@ internal sealed partial class Deadlines(IServiceProvider services, MachineDirect
     private readonly Channel<Resident> news = Channel.CreateUnbounded<Resident>(new UnboundedChannelOptions { SingleReader = true });
     private readonly PriorityQueue<Resident, DateTimeOffset> queue = new();
     private readonly Dictionary<string, DateTimeOffset> flushed = [];
+    private Task checkpoint = Task.CompletedTask;
 
     /// <summary>Tells that a machine is new or that its limits changed.</summary>
     public void Watch(Resident resident) => news.Writer.TryWrite(resident);
@@ -39,6 +40,9 @@ internal sealed partial class Deadlines(IServiceProvider services, MachineDirect
                 if (time.GetUtcNow() >= flushAt)
                 {
                     await FlushActivityAsync(stoppingToken);
+                    // Elsewhere: it waits for the disk, and limits must not wait with it.
+                    if (checkpoint.IsCompleted)
+                        checkpoint = Task.Run(database.Checkpoint, CancellationToken.None);
                     flushAt = time.GetUtcNow() + FlushEvery;
                 }
                 await SleepAsync(flushAt, stoppingToken);
@@ -55,6 +59,7 @@ internal sealed partial class Deadlines(IServiceProvider services, MachineDirect
                 await Task.Delay(TryAgainAfter, time, CancellationToken.None);
             }
         }
+        await checkpoint.ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
         await FlushActivityAsync(CancellationToken.None);
     }
 

@@ -1,0 +1,333 @@
+using System.Formats.Tar;
+using System.Text.Json;
+using System.Text.Json.Nodes;
+using Miosa.Runtime.Wire;
+
+namespace Miosa.Runtime.Tests;
+
+/// <summary>Images in and out of the store: what is imported is what runs, and an archive that nobody vouches for reaches nothing but its own folder.</summary>
+public sealed class ImageTests(RuntimeFixture runtime) : IDisposable
+{
+    private readonly string name = $"t-{Guid.NewGuid():N}";
+    private readonly string outside = $"/tmp/escape-{Guid.NewGuid():N}";
+    private readonly OciLayout layout = new();
+
+    public void Dispose()
+    {
+        layout.Dispose();
+        if (IsListed()) runtime.Command(["image", "remove", name]);
+    }
+
+    [Theory]
+    [InlineData(false)]
+    [InlineData(true)]
+    public async Task A_machine_of_an_imported_image_sees_all_its_layers(bool asTar)
+    {
+        layout.Layer([.. OciLayout.Busybox,
+            OciLayout.File("kept", "one"), OciLayout.File("changed", "one"), OciLayout.File("removed", "one"),
+            OciLayout.Folder("gone"), OciLayout.File("gone/file", "one"),
+            OciLayout.Folder("opaque"), OciLayout.File("opaque/old", "one"), OciLayout.Folder("opaque/deep"), OciLayout.File("opaque/deep/old", "one")]);
+        layout.Layer(OciLayout.File("changed", "two"), OciLayout.File("added", "two"), OciLayout.File(".wh.removed"), OciLayout.File(".wh.gone"),
+            // The mark after what the layer puts there, as some builders do.
+            OciLayout.Folder("opaque"), OciLayout.File("opaque/new", "two"), OciLayout.File("opaque/.wh..wh..opq"));
+        layout.Seal(new JsonObject { ["Env"] = new JsonArray("OF_IMAGE=a=b c"), ["WorkingDir"] = "/opaque", ["Cmd"] = new JsonArray("sh") });
+        runtime.Command(["image", "import", name, asTar ? layout.AsTar() : layout.Path]);
+
+        Assert.Equal(["sh"], Info().Cmd);
+        await using var machine = await runtime.LaunchAsync(request => request with { Image = name });
+        Assert.Equal("onetwotwo", (await machine.ShAsync("cat /kept /changed /added")).Output);
+        Assert.Equal("new\n", (await machine.ShAsync("ls -A /opaque")).Output);
+        Assert.Equal(0, (await machine.ShAsync("test ! -e /removed && test ! -e /gone")).ExitCode);
+        Assert.Equal("", (await machine.ShAsync("ls -A / | while read f; do case $f in .wh.*) echo $f;; esac; done")).Output);
+        Assert.Equal("a=b c\n", (await machine.ShAsync("echo \"$OF_IMAGE\"")).Output);
+        Assert.Equal("/opaque\n", (await machine.ShAsync("pwd")).Output);
+    }
+
+    [Fact]
+    public void An_opaque_mark_before_the_new_files_keeps_them()
+    {
+        layout.Layer(OciLayout.Folder("opaque"), OciLayout.File("opaque/old", "one"));
+        layout.Layer(OciLayout.File("opaque/.wh..wh..opq"), OciLayout.File("opaque/new", "two")).Seal();
+        runtime.Command(["image", "import", name, layout.Path]);
+        Assert.Equal([Rootfs + "/opaque/new"], Directory.EnumerateFileSystemEntries(Rootfs + "/opaque"));
+    }
+
+    [Theory]
+    [InlineData(false)]
+    [InlineData(true)]
+    public void A_path_that_climbs_is_refused(bool inTheOuterTar)
+    {
+        var hostile = OciLayout.File("../../../../../../../.." + outside, "escaped");
+        AssertRefused(inTheOuterTar ? Sound().AsTar(hostile) : Hostile(hostile), "\"..\"");
+    }
+
+    [Fact]
+    public void An_absolute_path_counts_from_the_root_of_the_image()
+    {
+        runtime.Command(["image", "import", name, Hostile(OciLayout.File(outside, "inside"))]);
+        Assert.Equal("inside", File.ReadAllText(Rootfs + outside));
+        AssertNothingOutside();
+    }
+
+    [Theory]
+    [InlineData("/tmp/..")]
+    [InlineData("/tmp")]
+    [InlineData("../../../../../../../../../../tmp")]
+    public void A_link_of_the_archive_leads_nowhere_outside(string target)
+    {
+        var file = Path.GetFileName(outside);
+        runtime.Command(["image", "import", name, Hostile(OciLayout.Folder("tmp"), OciLayout.Link("a", target), OciLayout.File("a/" + file, "inside"))]);
+        Assert.True(File.Exists($"{Rootfs}/{file}") || File.Exists($"{Rootfs}/tmp/{file}"), "the file is not in the image");
+        Assert.False(File.Exists("/" + file), "the file is at the root of the host");
+        AssertNothingOutside();
+    }
+
+    [Fact]
+    public void A_link_of_a_lower_layer_leads_nowhere_outside()
+    {
+        var file = Path.GetFileName(outside);
+        layout.Layer(OciLayout.Folder("tmp"), OciLayout.Link("a", "/tmp")).Layer(OciLayout.File("a/" + file, "inside")).Seal();
+        runtime.Command(["image", "import", name, layout.Path]);
+        Assert.True(File.Exists($"{Rootfs}/tmp/{file}"));
+        AssertNothingOutside();
+    }
+
+    [Fact]
+    public void A_link_of_the_outer_tar_leads_nowhere_outside()
+    {
+        var file = Path.GetFileName(outside);
+        runtime.Command(["image", "import", name, Sound().AsTar(OciLayout.Folder("tmp"), OciLayout.Link("a", "/tmp"), OciLayout.File("a/" + file, "x"))]);
+        AssertNothingOutside();
+    }
+
+    [Fact]
+    public void A_link_in_the_place_of_the_index_is_not_followed()
+    {
+        Sound();
+        File.Move(layout.Path + "/index.json", outside);
+        try
+        {
+            var tar = layout.AsTar(OciLayout.Link("index.json", outside));
+            Assert.Throws<InvalidOperationException>(() => runtime.Command(["image", "import", name, tar]));
+        }
+        finally
+        {
+            File.Delete(outside);
+        }
+        AssertNothingCame();
+    }
+
+    [Theory]
+    [InlineData("/etc/shadow")]
+    [InlineData("/proc/1/root/etc/shadow")]
+    [InlineData("../../../../../../../../../../etc/shadow")]
+    public void A_hard_link_to_a_file_of_the_host_is_refused(string target)
+    {
+        Assert.True(File.Exists("/etc/shadow"), "the test needs a file that the host has");
+        AssertRefused(Hostile(OciLayout.HardLink("stolen", target)), target.TrimStart('.', '/'));
+    }
+
+    [Fact]
+    public void A_hard_link_through_a_link_finds_the_file_of_the_image()
+    {
+        runtime.Command(["image", "import", name, Hostile(OciLayout.Folder("etc"), OciLayout.File("etc/shadow", "own"), OciLayout.Link("e", "/etc"), OciLayout.HardLink("copy", "e/shadow"))]);
+        Assert.Equal("own", File.ReadAllText(Rootfs + "/copy"));
+    }
+
+    [Fact]
+    public void Devices_and_pipes_are_left_out()
+    {
+        runtime.Command(["image", "import", name, Hostile(
+            new PaxTarEntry(TarEntryType.CharacterDevice, "mem") { DeviceMajor = 1, DeviceMinor = 1 },
+            new PaxTarEntry(TarEntryType.BlockDevice, "disk") { DeviceMajor = 7, DeviceMinor = 0 },
+            new PaxTarEntry(TarEntryType.Fifo, "pipe"), OciLayout.File("file", "x"))]);
+        Assert.Equal([Rootfs + "/file"], Directory.EnumerateFileSystemEntries(Rootfs));
+    }
+
+    [Theory]
+    [InlineData(70000, 0)]
+    [InlineData(0, 70000)]
+    [InlineData(65536, 0)]
+    public void An_owner_that_no_machine_has_is_refused(int uid, int gid)
+    {
+        var file = OciLayout.File("file", "x");
+        (file.Uid, file.Gid) = (uid, gid);
+        AssertRefused(Hostile(file), $"{uid}:{gid}");
+    }
+
+    [Fact]
+    public void Owner_and_set_id_bits_are_those_of_the_archive()
+    {
+        var file = OciLayout.File("file", "x");
+        (file.Uid, file.Gid, file.Mode) = (65535, 65535, (UnixFileMode)0x9ed);
+        runtime.Command(["image", "import", name, Hostile(file)]);
+        Assert.Equal(65535, Native.Owner(Rootfs + "/file"));
+        Assert.Equal((UnixFileMode)0x9ed, File.GetUnixFileMode(Rootfs + "/file"));
+    }
+
+    [Theory]
+    [InlineData(".wh...")]
+    [InlineData(".wh..")]
+    [InlineData(".wh.")]
+    [InlineData("folder/.wh...")]
+    [InlineData("link/.wh.victim")]
+    public void A_whiteout_removes_nothing_outside(string whiteout)
+    {
+        Directory.CreateDirectory(outside);
+        try
+        {
+            File.WriteAllText(outside + "/victim", "here");
+            layout.Layer(OciLayout.Folder("folder"), OciLayout.Link("link", outside)).Layer(OciLayout.File(whiteout)).Seal();
+            // Refused or not: nothing outside the image is touched, and what is refused is not listed.
+            try
+            {
+                runtime.Command(["image", "import", name, layout.Path]);
+            }
+            catch (InvalidOperationException refused)
+            {
+                AssertReadable(refused);
+                Assert.False(IsListed());
+            }
+            Assert.True(File.Exists(outside + "/victim"));
+            Assert.Empty(Directory.EnumerateFileSystemEntries(runtime.Data + "/images/staging"));
+        }
+        finally
+        {
+            Directory.Delete(outside, recursive: true);
+        }
+    }
+
+    [Fact]
+    public void A_file_under_a_dangling_link_is_refused() =>
+        AssertRefused(Hostile(OciLayout.Link("a", outside), OciLayout.File("a/file", "x")), "/a");
+
+    [Fact]
+    public void A_blob_with_other_bytes_than_its_digest_is_refused()
+    {
+        string digest = "";
+        layout.Layer(OciLayout.File("file", "x")).Seal(change: manifest => digest = (string)manifest["layers"]![0]!["digest"]!);
+        var bytes = File.ReadAllBytes(layout.BlobFile(digest));
+        bytes[^1] ^= 1;
+        File.WriteAllBytes(layout.BlobFile(digest), bytes);
+        AssertRefused(layout.Path, "another digest");
+    }
+
+    [Theory]
+    [InlineData("sha256:../../x")]
+    [InlineData("sha256:")]
+    [InlineData("md5:d41d8cd98f00b204e9800998ecf8427e")]
+    [InlineData("")]
+    [InlineData(null)]
+    public void A_digest_that_is_none_is_refused(string? digest)
+    {
+        layout.Layer(OciLayout.File("file", "x")).Seal(change: manifest => manifest["layers"]![0]!["digest"] = digest);
+        AssertRefused(layout.Path, "is not a sha256 digest");
+    }
+
+    [Theory]
+    [InlineData("config")]
+    [InlineData("layers")]
+    public void A_manifest_that_lacks_a_part_is_refused(string part)
+    {
+        layout.Layer(OciLayout.File("file", "x")).Seal(change: manifest => manifest.Remove(part));
+        AssertRefused(layout.Path, "no configuration or no layers");
+    }
+
+    [Theory]
+    [InlineData("{}", "no variant for linux/amd64")]
+    [InlineData("""{"manifests":[{}]}""", "is not a sha256 digest")]
+    [InlineData("""{"manifests":[null]}""", "")]
+    [InlineData("not json", "not what OCI says")]
+    [InlineData("", "not what OCI says")]
+    public void A_broken_index_is_refused(string index, string says)
+    {
+        Sound().Write("index.json", index);
+        AssertRefused(layout.Path, says);
+    }
+
+    [Theory]
+    [InlineData("gzip")]
+    [InlineData("short")]
+    [InlineData("noise")]
+    public void A_layer_that_is_no_archive_is_refused(string kind)
+    {
+        var noise = new byte[4096];
+        new Random(1).NextBytes(noise);
+        var tar = OciLayout.Tar([new PaxTarEntry(TarEntryType.RegularFile, "file") { DataStream = new MemoryStream(noise) }]);
+        var bytes = kind switch { "gzip" => OciLayout.Gzip(tar)[..^600], "short" => tar[..2000], _ => noise };
+        layout.Layer(bytes).Seal();
+        AssertRefused(layout.Path, "");
+    }
+
+    [Fact]
+    public void What_is_no_layout_is_refused_with_the_reason()
+    {
+        AssertRefused(layout.Path, "is not an OCI layout");
+        File.WriteAllText(layout.Path + "/text", "just text");
+        AssertRefused(layout.Path + "/text", "");
+        AssertRefused(layout.AsTar(), "is not an OCI layout");
+        AssertRefused(layout.Path + "/missing", "does not exist");
+    }
+
+    [Theory]
+    [InlineData("../x")]
+    [InlineData("Upper")]
+    [InlineData("")]
+    [InlineData(".hidden")]
+    [InlineData("newline\n")]
+    public void A_name_that_is_none_is_refused(string bad)
+    {
+        foreach (string[] command in (string[][])[["build", bad, "--recipe", Recipe], ["import", bad, Sound().Path], ["remove", bad]])
+            Assert.Contains("image name", Assert.Throws<InvalidOperationException>(() => runtime.Command(["image", .. command])).Message, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void Two_builds_of_a_recipe_have_the_same_digest_and_a_removed_image_is_not_listed()
+    {
+        var digests = new List<string>();
+        for (var i = 0; i < 2; i++)
+        {
+            var cache = $"{layout.Path}/cache{i}";
+            runtime.Command(["image", "build", name, "--recipe", Recipe, "--cache", cache]);
+            Assert.Single(Directory.EnumerateFiles(cache));
+            digests.Add(Info().Digest);
+            runtime.Command(["image", "remove", name]);
+            Assert.False(IsListed());
+        }
+        Assert.Equal(digests[0], digests[1]);
+        Assert.Contains("there is no image", Assert.Throws<InvalidOperationException>(() => runtime.Command(["image", "remove", name])).Message, StringComparison.Ordinal);
+    }
+
+    private static string Recipe => $"{RuntimeFixture.Root}/images/{RuntimeFixture.Image}";
+
+    private string Rootfs => $"{runtime.Data}/images/content/{Info().Digest.Replace(':', '-')}/rootfs";
+
+    private OciLayout Sound() => layout.Layer(OciLayout.File("file", "x")).Seal();
+
+    private string Hostile(params IEnumerable<TarEntry> entries) => layout.Layer(entries).Seal().Path;
+
+    private ImageInfo Info() => JsonSerializer.Deserialize(File.ReadAllBytes($"{runtime.Data}/images/names/{name}.json"), RuntimeWireJson.Default.ImageInfo)!; // never "null"
+
+    private bool IsListed() => runtime.Command(["image", "list"]).Contains(name, StringComparison.Ordinal);
+
+    private void AssertRefused(string path, string says)
+    {
+        var refused = Assert.Throws<InvalidOperationException>(() => runtime.Command(["image", "import", name, path]));
+        Assert.Contains(says, refused.Message, StringComparison.Ordinal);
+        AssertReadable(refused);
+        AssertNothingCame();
+    }
+
+    /// <summary>A refusal is a sentence. An exception that nobody caught ends the process without its clean-up.</summary>
+    private static void AssertReadable(Exception refused) => Assert.DoesNotContain("Unhandled exception", refused.Message, StringComparison.Ordinal);
+
+    private void AssertNothingCame()
+    {
+        Assert.False(IsListed(), "the image is listed");
+        Assert.Empty(Directory.EnumerateFileSystemEntries(runtime.Data + "/images/staging"));
+        Assert.Empty(Directory.EnumerateDirectories("/tmp", "miosa-oci-*"));
+        AssertNothingOutside();
+    }
+
+    private void AssertNothingOutside() => Assert.False(Path.Exists(outside), $"{outside} was written");
+}
