@@ -26,6 +26,10 @@ done
 # pip and git as root in folders that belong to user.
 git config --system --add safe.directory '*'
 
+# A machine's environment is made by one login shell; without forks for id and mesg it takes a third of the time.
+sed -i 's/"$(id -u)"/"${UID:-$(id -u)}"/' /etc/profile
+sed -i '/^mesg n/d' /root/.profile
+
 # What differs from build to build: the day of the last password change, backups, caches.
 sed -i 's/^\([^:]*:[^:]*\):[0-9]*:/\1:20454:/' /etc/shadow
 rm -f /etc/passwd- /etc/group- /etc/shadow- /etc/gshadow- /etc/subuid- /etc/subgid-

@@ -33,14 +33,13 @@ public sealed class ImageTests(RuntimeFixture runtime) : IDisposable
         layout.Seal(new JsonObject { ["Env"] = new JsonArray("OF_IMAGE=a=b c"), ["WorkingDir"] = "/opaque", ["Cmd"] = new JsonArray("sh") });
         runtime.Command(["image", "import", name, asTar ? layout.AsTar() : layout.Path]);
 
-        Assert.Equal(["sh"], Info().Cmd);
+        Assert.Equal(("/opaque", "sh"), (Info().Workdir, Assert.Single(Info().Cmd)));
         await using var machine = await runtime.LaunchAsync(request => request with { Image = name });
         Assert.Equal("onetwotwo", (await machine.ShAsync("cat /kept /changed /added")).Output);
         Assert.Equal("new\n", (await machine.ShAsync("ls -A /opaque")).Output);
         Assert.Equal(0, (await machine.ShAsync("test ! -e /removed && test ! -e /gone")).ExitCode);
         Assert.Equal("", (await machine.ShAsync("ls -A / | while read f; do case $f in .wh.*) echo $f;; esac; done")).Output);
         Assert.Equal("a=b c\n", (await machine.ShAsync("echo \"$OF_IMAGE\"")).Output);
-        Assert.Equal("/opaque\n", (await machine.ShAsync("pwd")).Output);
     }
 
     [Fact]
@@ -166,30 +165,28 @@ public sealed class ImageTests(RuntimeFixture runtime) : IDisposable
     }
 
     [Theory]
-    [InlineData(".wh...")]
-    [InlineData(".wh..")]
-    [InlineData(".wh.")]
     [InlineData("folder/.wh...")]
+    [InlineData("folder/.wh..")]
+    [InlineData("folder/.wh.")]
+    public void A_whiteout_of_a_folder_itself_or_above_is_refused(string whiteout)
+    {
+        layout.Layer(OciLayout.Folder("folder"), OciLayout.File("folder/file")).Layer(OciLayout.File(whiteout)).Seal();
+        AssertRefused(layout.Path, "removes no file");
+    }
+
+    [Theory]
     [InlineData("link/.wh.victim")]
-    public void A_whiteout_removes_nothing_outside(string whiteout)
+    [InlineData("link/.wh..wh..opq")]
+    [InlineData(".wh.link")]
+    public void A_whiteout_through_a_link_removes_nothing_outside(string whiteout)
     {
         Directory.CreateDirectory(outside);
         try
         {
             File.WriteAllText(outside + "/victim", "here");
             layout.Layer(OciLayout.Folder("folder"), OciLayout.Link("link", outside)).Layer(OciLayout.File(whiteout)).Seal();
-            // Refused or not: nothing outside the image is touched, and what is refused is not listed.
-            try
-            {
-                runtime.Command(["image", "import", name, layout.Path]);
-            }
-            catch (InvalidOperationException refused)
-            {
-                AssertReadable(refused);
-                Assert.False(IsListed());
-            }
+            runtime.Command(["image", "import", name, layout.Path]);
             Assert.True(File.Exists(outside + "/victim"));
-            Assert.Empty(Directory.EnumerateFileSystemEntries(runtime.Data + "/images/staging"));
         }
         finally
         {
@@ -204,7 +201,7 @@ public sealed class ImageTests(RuntimeFixture runtime) : IDisposable
     [Fact]
     public void A_blob_with_other_bytes_than_its_digest_is_refused()
     {
-        string digest = "";
+        var digest = "";
         layout.Layer(OciLayout.File("file", "x")).Seal(change: manifest => digest = (string)manifest["layers"]![0]!["digest"]!);
         var bytes = File.ReadAllBytes(layout.BlobFile(digest));
         bytes[^1] ^= 1;
@@ -217,8 +214,7 @@ public sealed class ImageTests(RuntimeFixture runtime) : IDisposable
     [InlineData("sha256:")]
     [InlineData("md5:d41d8cd98f00b204e9800998ecf8427e")]
     [InlineData("")]
-    [InlineData(null)]
-    public void A_digest_that_is_none_is_refused(string? digest)
+    public void A_digest_that_is_none_is_refused(string digest)
     {
         layout.Layer(OciLayout.File("file", "x")).Seal(change: manifest => manifest["layers"]![0]!["digest"] = digest);
         AssertRefused(layout.Path, "is not a sha256 digest");
@@ -236,7 +232,9 @@ public sealed class ImageTests(RuntimeFixture runtime) : IDisposable
     [Theory]
     [InlineData("{}", "no variant for linux/amd64")]
     [InlineData("""{"manifests":[{}]}""", "is not a sha256 digest")]
-    [InlineData("""{"manifests":[null]}""", "")]
+    [InlineData("""{"manifests":[null]}""", "no variant for linux/amd64")]
+    [InlineData("""{"manifests":null}""", "not what OCI says")]
+    [InlineData("""{"manifests":[{"digest":null}]}""", "not what OCI says")]
     [InlineData("not json", "not what OCI says")]
     [InlineData("", "not what OCI says")]
     public void A_broken_index_is_refused(string index, string says)
@@ -256,7 +254,7 @@ public sealed class ImageTests(RuntimeFixture runtime) : IDisposable
         var tar = OciLayout.Tar([new PaxTarEntry(TarEntryType.RegularFile, "file") { DataStream = new MemoryStream(noise) }]);
         var bytes = kind switch { "gzip" => OciLayout.Gzip(tar)[..^600], "short" => tar[..2000], _ => noise };
         layout.Layer(bytes).Seal();
-        AssertRefused(layout.Path, "");
+        AssertRefused(layout.Path, "the archive ");
     }
 
     [Fact]
@@ -264,7 +262,7 @@ public sealed class ImageTests(RuntimeFixture runtime) : IDisposable
     {
         AssertRefused(layout.Path, "is not an OCI layout");
         File.WriteAllText(layout.Path + "/text", "just text");
-        AssertRefused(layout.Path + "/text", "");
+        AssertRefused(layout.Path + "/text", "cannot be unpacked");
         AssertRefused(layout.AsTar(), "is not an OCI layout");
         AssertRefused(layout.Path + "/missing", "does not exist");
     }

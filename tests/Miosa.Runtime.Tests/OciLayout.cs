@@ -91,7 +91,7 @@ internal sealed class OciLayout : IDisposable
 
     public void Dispose() => Directory.Delete(work, recursive: true);
 
-    private static TarEntry File(string name, byte[] content, UnixFileMode more = 0) =>
+    private static PaxTarEntry File(string name, byte[] content, UnixFileMode more = 0) =>
         new PaxTarEntry(TarEntryType.RegularFile, name) { DataStream = new MemoryStream(content), Mode = (UnixFileMode)0x1a4 | more };
 
     private static byte[] Bytes(JsonNode json) => Encoding.UTF8.GetBytes(json.ToJsonString());

@@ -52,7 +52,7 @@ internal sealed class Archive : IDisposable
     }
 }
 
-/// <summary>Counts what was read through it.</summary>
+/// <summary>Counts what was read through it. What cannot be read is a <see cref="CommandFailure"/>, so that a reader can tell it from what it could not write.</summary>
 internal sealed class CountedStream(Stream inner) : Stream
 {
     public long BytesRead { get; private set; }
@@ -71,9 +71,16 @@ internal sealed class CountedStream(Stream inner) : Stream
 
     public override int Read(Span<byte> buffer)
     {
-        var count = inner.Read(buffer);
-        BytesRead += count;
-        return count;
+        try
+        {
+            var count = inner.Read(buffer);
+            BytesRead += count;
+            return count;
+        }
+        catch (Exception e) when (e is InvalidDataException or IOException)
+        {
+            throw new CommandFailure($"the archive is damaged: {e.Message}", e);
+        }
     }
 
     public override void Flush()

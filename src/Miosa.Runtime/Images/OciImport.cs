@@ -55,7 +55,7 @@ internal sealed partial class OciImport(ImageStore store, Action<RuntimeProgress
             for (var i = 0; i < manifest.Layers.Count; i++)
             {
                 progress(new() { Step = "layer", Percent = 5 + (i * 90 / manifest.Layers.Count), Message = $"layer {i + 1} of {manifest.Layers.Count}" });
-                var file = Verified(layout, manifest.Layers[i]);
+                var file = Verified(layout, manifest.Layers[i] ?? new());
                 using var tar = new Archive(file);
                 Unpack.Into(rootfs, tar.Stream);
                 tar.Finish();
@@ -70,21 +70,21 @@ internal sealed partial class OciImport(ImageStore store, Action<RuntimeProgress
                 Env = Variables(config.Env),
                 Workdir = config.WorkingDir is { Length: > 0 } folder ? folder : null,
                 User = config.User is { Length: > 0 } user ? user : null,
-                Cmd = [.. config.Entrypoint ?? [], .. config.Cmd ?? []],
+                Cmd = [.. (config.Entrypoint ?? []).Concat(config.Cmd ?? []).OfType<string>()],
             };
         });
     }
 
     private static OciDescriptor Choose(OciIndex index) =>
-        index.Manifests.FirstOrDefault(manifest => manifest.Platform is { Os: "linux", Architecture: "amd64" })
-        ?? index.Manifests.FirstOrDefault(manifest => manifest.Platform is null)
+        index.Manifests.FirstOrDefault(manifest => manifest?.Platform is { Os: "linux", Architecture: "amd64" })
+        ?? index.Manifests.FirstOrDefault(manifest => manifest is { Platform: null })
         ?? throw new CommandFailure("the image has no variant for linux/amd64");
 
-    private static Dictionary<string, string> Variables(IReadOnlyList<string>? pairs)
+    private static Dictionary<string, string> Variables(IReadOnlyList<string?>? pairs)
     {
         var variables = new Dictionary<string, string>();
         foreach (var pair in pairs ?? [])
-            if (pair.Split('=', 2) is [{ Length: > 0 } key, var value]) variables[key] = value;
+            if (pair?.Split('=', 2) is [{ Length: > 0 } key, var value]) variables[key] = value;
         return variables;
     }
 
@@ -123,55 +123,56 @@ internal sealed partial class OciImport(ImageStore store, Action<RuntimeProgress
     private static partial Regex DigestForm();
 }
 
+/// <remarks>Setters, not <c>init</c>: see <see cref="Recipe"/>. The elements of a list may be null whatever the reader is told.</remarks>
 internal sealed record OciIndex
 {
-    public IReadOnlyList<OciDescriptor> Manifests { get; init; } = [];
+    public IReadOnlyList<OciDescriptor?> Manifests { get; set; } = [];
 }
 
 internal sealed record OciDescriptor
 {
-    public string MediaType { get; init; } = "";
-    public string Digest { get; init; } = "";
-    public long Size { get; init; }
-    public OciPlatform? Platform { get; init; }
+    public string MediaType { get; set; } = "";
+    public string Digest { get; set; } = "";
+    public long Size { get; set; }
+    public OciPlatform? Platform { get; set; }
 }
 
 internal sealed record OciPlatform
 {
-    public string Architecture { get; init; } = "";
-    public string Os { get; init; } = "";
+    public string Architecture { get; set; } = "";
+    public string Os { get; set; } = "";
 }
 
 internal sealed record OciManifest
 {
-    public OciDescriptor? Config { get; init; }
-    public IReadOnlyList<OciDescriptor> Layers { get; init; } = [];
+    public OciDescriptor? Config { get; set; }
+    public IReadOnlyList<OciDescriptor?> Layers { get; set; } = [];
 }
 
 internal sealed record OciConfig
 {
-    public OciRun? Config { get; init; }
+    public OciRun? Config { get; set; }
 }
 
 internal sealed record OciRun
 {
     [JsonPropertyName("Env")]
-    public IReadOnlyList<string>? Env { get; init; }
+    public IReadOnlyList<string?>? Env { get; set; }
 
     [JsonPropertyName("WorkingDir")]
-    public string? WorkingDir { get; init; }
+    public string? WorkingDir { get; set; }
 
     [JsonPropertyName("User")]
-    public string? User { get; init; }
+    public string? User { get; set; }
 
     [JsonPropertyName("Entrypoint")]
-    public IReadOnlyList<string>? Entrypoint { get; init; }
+    public IReadOnlyList<string?>? Entrypoint { get; set; }
 
     [JsonPropertyName("Cmd")]
-    public IReadOnlyList<string>? Cmd { get; init; }
+    public IReadOnlyList<string?>? Cmd { get; set; }
 }
 
-[JsonSourceGenerationOptions(PropertyNamingPolicy = JsonKnownNamingPolicy.CamelCase)]
+[JsonSourceGenerationOptions(PropertyNamingPolicy = JsonKnownNamingPolicy.CamelCase, RespectNullableAnnotations = true)]
 [JsonSerializable(typeof(OciIndex))]
 [JsonSerializable(typeof(OciManifest))]
 [JsonSerializable(typeof(OciConfig))]

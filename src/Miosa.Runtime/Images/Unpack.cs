@@ -33,6 +33,12 @@ internal static class Unpack
         {
             // The unpacker has refused the archive and gone; it says why.
         }
+        catch (CommandFailure)
+        {
+            process.Kill();
+            process.WaitForExit();
+            throw;
+        }
         process.WaitForExit();
         if (process.ExitCode != 0) throw new CommandFailure(complaint.Trim() is { Length: > 0 } why ? why : $"the unpacker ended with status {process.ExitCode}");
     }
@@ -50,10 +56,18 @@ internal static class Unpack
         using var reader = new TarReader(input);
         var made = new HashSet<string>(StringComparer.Ordinal);
         var folders = new List<TarEntry>();
-        while (reader.GetNextEntry() is { } entry) Place(entry, made, folders);
-        // Children change a folder's time, so folders get theirs last, deepest first.
-        for (var i = folders.Count - 1; i >= 0; i--)
-            if (Directory.Exists(Clean(folders[i].Name))) Directory.SetLastWriteTimeUtc(Clean(folders[i].Name), folders[i].ModificationTime.UtcDateTime);
+        try
+        {
+            while (reader.GetNextEntry() is { } entry) Place(entry, made, folders);
+            // Children change a folder's time, so folders get theirs last, deepest first.
+            for (var i = folders.Count - 1; i >= 0; i--)
+                if (Directory.Exists(Clean(folders[i].Name))) Directory.SetLastWriteTimeUtc(Clean(folders[i].Name), folders[i].ModificationTime.UtcDateTime);
+        }
+        // What a damaged header or a path that cannot be made comes out as.
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException or InvalidDataException or FormatException or ArgumentException or OverflowException)
+        {
+            throw new CommandFailure($"the archive cannot be unpacked: {e.Message}", e);
+        }
     }
 
     private static void Place(TarEntry entry, HashSet<string> made, List<TarEntry> folders)
@@ -68,7 +82,9 @@ internal static class Unpack
         }
         if (name.StartsWith(WhiteoutPrefix, StringComparison.Ordinal))
         {
-            Tree.Delete(Path.Combine(parent, name[WhiteoutPrefix.Length..]));
+            var removed = name[WhiteoutPrefix.Length..];
+            if (removed is "" or "." or "..") throw new CommandFailure($"the archive names \"{entry.Name}\": that removes no file of a folder");
+            Tree.Delete(Path.Combine(parent, removed));
             return;
         }
         if (entry.Uid is < 0 or > MaxId || entry.Gid is < 0 or > MaxId)

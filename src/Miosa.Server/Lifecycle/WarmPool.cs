@@ -23,6 +23,9 @@ internal sealed partial class WarmPool(RuntimeClient runtime, Sizes sizes, Serve
     private static readonly TimeSpan LookEvery = TimeSpan.FromSeconds(2);
     private static readonly TimeSpan PauseAfterFailure = TimeSpan.FromSeconds(5);
 
+    /// <summary>Whoever claimed a machine uses it at once; refilling at the same moment would take a core from that first command.</summary>
+    private static readonly TimeSpan QuietAfterClaim = TimeSpan.FromMilliseconds(50);
+
     private readonly ConcurrentDictionary<string, Shelf> shelves = [];
     private readonly ConcurrentDictionary<string, byte> owned = [];
     private readonly ConcurrentDictionary<string, WarmMachine> claimed = [];
@@ -114,7 +117,9 @@ internal sealed partial class WarmPool(RuntimeClient runtime, Sizes sizes, Serve
         {
             try
             {
-                if (Volatile.Read(ref coldCreates) > 0 || !runtime.IsUp || !await AdjustOneAsync(stoppingToken))
+                if (shelves.Values.Any(IsQuiet))
+                    await Task.Delay(QuietAfterClaim, time, stoppingToken);
+                else if (Volatile.Read(ref coldCreates) > 0 || !runtime.IsUp || !await AdjustOneAsync(stoppingToken))
                     await RestAsync(LookEvery, stoppingToken);
             }
             catch (OperationCanceledException) when (stoppingToken.IsCancellationRequested)
@@ -154,6 +159,8 @@ internal sealed partial class WarmPool(RuntimeClient runtime, Sizes sizes, Serve
         }
         return false;
     }
+
+    private bool IsQuiet(Shelf shelf) => !shelf.Ready.IsEmpty && time.GetUtcNow() - shelf.LastAsked < QuietAfterClaim;
 
     private int Target(string image, Shelf shelf, DateTimeOffset now)
     {
