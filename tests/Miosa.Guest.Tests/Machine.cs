@@ -44,9 +44,11 @@ public sealed partial class Machine : IAsyncDisposable
         return machine;
     }
 
-    /// <summary>Where `dotnet publish src/Miosa.Guest -c Release` put it.</summary>
+    /// <summary>The one the environment names (as ./dev test does), else where `dotnet publish src/Miosa.Guest -c Release` put it.</summary>
     public static string GuestPath()
     {
+        if (Environment.GetEnvironmentVariable("MIOSA_GUEST_BIN") is { } given)
+            return given;
         var root = RepositoryRoot();
         var published = Path.Combine(root, "artifacts", "publish", "Miosa.Guest");
         var found = Directory.Exists(published) ? Directory.GetFiles(published, "miosa-guest", SearchOption.AllDirectories) : [];
