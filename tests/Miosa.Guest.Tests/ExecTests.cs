@@ -152,7 +152,7 @@ public sealed class ExecTests(SharedMachine shared) : IClassFixture<SharedMachin
         using var stop = new CancellationTokenSource();
         var blocked = new TaskCompletionSource();
         var run = _machine.Guest.ExecAsync(
-            new ExecCall { Shell = "i=0; while :; do head -c 65536 /dev/zero; i=$((i+1)); echo $i > /tmp/pieces; done" },
+            new ExecCall { Shell = "i=0; while :; do head -c 65536 /dev/zero; i=$((i+1)); echo $i > /tmp/pieces.new; mv /tmp/pieces.new /tmp/pieces; done" },
             async (_, _, ct) =>
             {
                 blocked.TrySetResult();
