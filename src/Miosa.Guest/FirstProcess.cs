@@ -36,8 +36,6 @@ internal static class FirstProcess
         Libc.OnSignal(Libc.SigPipe, 1);
         Libc.OnSignal(Libc.SigChild, LaunchStub.ChildEndedHandler(childEnded));
         var leftovers = new LeftoverPipes(childEnded);
-        // While the host still writes down that the machine exists: its first command finds the environment made, or at least begun.
-        Threads.TryStart(LoginEnvironment.Prepare, ConnectionStack);
         Serve(listener, childEnded, leftovers);
         return 3;
     }

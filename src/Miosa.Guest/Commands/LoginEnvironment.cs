@@ -12,16 +12,25 @@ internal static class LoginEnvironment
 {
     private const int ShellTimeoutMs = 3000;
     private const int MaxBytes = 256 * 1024;
+    private const int PrepareStack = 256 * 1024;
     private const string DefaultPath = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
 
     private static readonly Lock s_lock = new();
     private static Dictionary<string, string>? s_root;
+    private static bool s_isPrepared;
 
     /// <summary>Makes it ahead of the first command, which otherwise waits for a login shell (8 ms).</summary>
-    public static void Prepare()
+    public static void PrepareOnce()
     {
-        lock (s_lock)
-            s_root ??= Capture();
+        if (Interlocked.Exchange(ref s_isPrepared, true))
+            return;
+        Threads.TryStart(
+            () =>
+            {
+                lock (s_lock)
+                    s_root ??= Capture();
+            },
+            PrepareStack);
     }
 
     /// <summary>A copy to change.</summary>

@@ -33,6 +33,8 @@ internal sealed unsafe class Connection(int socket, LeftoverPipes leftovers)
         {
             Libc.SetSendTimeout(socket, SendTimeoutSeconds);
             Send(FrameType.Hello, 0, 0, VerbTable.Hello);
+            // While the host writes down that the machine is ready: its first command finds the environment made, or at least begun.
+            LoginEnvironment.PrepareOnce();
             ReadFrames();
         }
 #pragma warning disable CA1031 // The edge of a thread: whatever one connection did, the machine and the others go on.
