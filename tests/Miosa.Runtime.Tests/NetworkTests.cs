@@ -39,7 +39,7 @@ public sealed class NetworkTests(RuntimeFixture runtime)
     [InlineData("192.168.77.1")]
     public async Task Private_and_metadata_addresses_are_dropped_although_they_lie_behind_the_host(string address)
     {
-        // The address is given to the host's loopback, so that without the rule it would answer.
+        // Given to the host's own loopback: what closes it here is the rule for the host. The test below tries the list of closed ranges.
         using (var add = System.Diagnostics.Process.Start("ip", ["addr", "add", address + "/32", "dev", "lo"])) add.WaitForExit();
         try
         {
