@@ -91,7 +91,10 @@ public sealed class RuntimeFixture : IAsyncLifetime
     }
 
     private string[] Arguments(IReadOnlyList<string> words) =>
-        [.. words, "--name", Name, "--data", Data, "--run", Run, "--subnet", "10.215.0.0/16", "--disk-gb", "4", "--id-base", "2000000000", "--user", "65534"];
+        [.. words, "--name", Name, "--data", Data, "--run", Run, "--subnet", Subnet, "--disk-gb", "4", "--id-base", "2000000000", "--user", "65534"];
+
+    // Several checkouts may test on one host at a time (MIOSA_LANE, 1 to 9).
+    private static string Subnet { get; } = int.TryParse(Environment.GetEnvironmentVariable("MIOSA_LANE"), out var lane) ? $"10.{(20 * lane) + 15}.0.0/16" : "10.215.0.0/16";
 
     private static string Program(string variable, string project, string name)
     {

@@ -30,6 +30,9 @@ public sealed class Platform : IAsyncDisposable
 
     private Platform(string suite, int net, string[] serverSettings)
     {
+        // Several checkouts may test on one host at a time: MIOSA_LANE (1 to 9) keeps their names and addresses apart.
+        if (int.TryParse(Environment.GetEnvironmentVariable("MIOSA_LANE"), out var lane))
+            (suite, net) = ($"{suite}-{lane}", (20 * lane) + (net % 20));
         Suite = suite;
         data = $"/var/lib/miosa-test-{suite}";
         state = $"/var/lib/miosa-test-{suite}-server";
