@@ -1,3 +1,4 @@
+using System.Globalization;
 using Miosa.Runtime.Disks;
 using Miosa.Runtime.Host;
 using Miosa.Runtime.Images;
@@ -10,9 +11,9 @@ try
     // The launcher's arguments come from the daemon and are in order.
     if (args is ["launcher", var data, var run, var guest]) return Launcher.Run(data, run, guest);
 
-    if (args is ["unpack", var root])
+    if (args is ["unpack", var root, var entries])
     {
-        Unpack.Run(root);
+        Unpack.Run(root, int.Parse(entries, CultureInfo.InvariantCulture));
         return 0;
     }
 

@@ -299,9 +299,81 @@ public sealed class ImageTests(RuntimeFixture runtime) : IDisposable
         Assert.Contains("there is no image", Assert.Throws<InvalidOperationException>(() => runtime.Command(["image", "remove", name])).Message, StringComparison.Ordinal);
     }
 
+    [Fact]
+    public void A_bomb_is_refused_before_it_fills_the_volume()
+    {
+        // 3 GiB of zeros in a few megabytes, on a volume of 4 with a limit of 1.
+        var bomb = new PaxTarEntry(TarEntryType.RegularFile, "bomb") { DataStream = new ZeroStream(3L << 30) };
+        using var packed = new MemoryStream();
+        using (var gzip = new System.IO.Compression.GZipStream(packed, System.IO.Compression.CompressionLevel.Fastest, leaveOpen: true))
+        using (var writer = new TarWriter(gzip))
+            writer.WriteEntry(bomb);
+        layout.Layer(packed.ToArray()).Seal();
+        foreach (var path in (string[])[layout.Path, layout.AsTar()])
+        {
+            var refused = Assert.Throws<InvalidOperationException>(() => runtime.Command(["image", "import", name, path, "--image-gb", "1"]));
+            Assert.Contains("larger than", refused.Message, StringComparison.Ordinal);
+            AssertNothingCame();
+        }
+    }
+
+    [Fact]
+    public void A_layout_tar_that_is_itself_a_bomb_is_refused()
+    {
+        var file = Sound().AsTar(new PaxTarEntry(TarEntryType.RegularFile, "bomb") { DataStream = new ZeroStream(2L << 30) });
+        var refused = Assert.Throws<InvalidOperationException>(() => runtime.Command(["image", "import", name, file, "--image-gb", "1"]));
+        Assert.Contains("larger than", refused.Message, StringComparison.Ordinal);
+        AssertNothingCame();
+    }
+
+    [Fact]
+    public void An_archive_of_more_entries_than_allowed_is_refused()
+    {
+        var path = Hostile(Enumerable.Range(0, 2001).Select(i => OciLayout.File($"f{i}")));
+        var refused = Assert.Throws<InvalidOperationException>(() => runtime.Command(["image", "import", name, path, "--image-files", "2000"]));
+        Assert.Contains("more than 2000 entries", refused.Message, StringComparison.Ordinal);
+        AssertNothingCame();
+        runtime.Command(["image", "import", name, path, "--image-files", "2001"]);
+    }
+
+    [Fact]
+    public void Images_of_one_base_share_its_layer()
+    {
+        layout.Layer(OciLayout.File("base", new string('x', 1 << 20)));
+        layout.Layer(OciLayout.File("one", "one")).Seal();
+        runtime.Command(["image", "import", name, layout.Path]);
+        var before = Contents();
+        layout.Layer(OciLayout.File("two", "two")).Seal();
+        runtime.Command(["image", "import", name + "-2", layout.Path]);
+        // Two layers were there already; one is new, and stands on them.
+        Assert.Single(Contents().Except(before));
+        runtime.Command(["image", "remove", name + "-2"]);
+    }
+
+    [Fact]
+    public void A_layer_that_the_store_has_is_not_given_to_who_only_names_its_digest()
+    {
+        var digest = "";
+        layout.Layer(OciLayout.File("secret", "of another tenant")).Seal(change: manifest => digest = (string)manifest["layers"]![0]!["digest"]!);
+        runtime.Command(["image", "import", name, layout.Path]);
+        File.Delete(layout.BlobFile(digest));
+        var refused = Assert.Throws<InvalidOperationException>(() => runtime.Command(["image", "import", name + "-2", layout.Path]));
+        Assert.Contains("lacks the blob", refused.Message, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void What_a_killed_import_left_is_swept_by_the_next()
+    {
+        Directory.CreateDirectory(runtime.Data + "/images/staging/left/rootfs");
+        runtime.Command(["image", "import", name, Sound().Path]);
+        Assert.False(Directory.Exists(runtime.Data + "/images/staging/left"));
+    }
+
+    private HashSet<string> Contents() => [.. Directory.EnumerateDirectories(runtime.Data + "/images/content")];
+
     private static string Recipe => $"{RuntimeFixture.Root}/images/{RuntimeFixture.Image}";
 
-    private string Rootfs => $"{runtime.Data}/images/content/{Info().Digest.Replace(':', '-')}/rootfs";
+    private string Rootfs => $"{runtime.Data}/images/content/{(Info().Content ?? Info().Digest).Replace(':', '-')}/rootfs";
 
     private OciLayout Sound() => layout.Layer(OciLayout.File("file", "x")).Seal();
 

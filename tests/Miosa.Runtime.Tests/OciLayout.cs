@@ -66,7 +66,7 @@ internal sealed class OciLayout : IDisposable
         {
             ["schemaVersion"] = 2,
             ["config"] = Blob("application/vnd.oci.image.config.v1+json", Bytes(configuration)),
-            ["layers"] = layers,
+            ["layers"] = layers.DeepClone(),
         };
         change?.Invoke(manifest);
         var descriptor = Blob("application/vnd.oci.image.manifest.v1+json", Bytes(manifest));

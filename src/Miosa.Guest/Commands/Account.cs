@@ -10,8 +10,26 @@ internal sealed record Account(string Name, uint Uid, uint Gid, string Home, str
     private const int MaxFileBytes = 1 << 20;
     private const int MaxGroups = 1024;
 
-    /// <summary>By name or number; a number without a line is a user without a name, as in every container engine.</summary>
-    public static Account? Find(string user)
+    /// <summary>By name or number, with a group behind a colon if need be; a number without a line is a user without a name, as in every container engine.</summary>
+    public static Account? Find(string userAndGroup)
+    {
+        if (userAndGroup.Split(':', 2) is not [var user, { Length: > 0 } group])
+            return FindUser(userAndGroup.TrimEnd(':'));
+        return FindUser(user) is { } account && GroupId(group) is { } gid ? account with { Gid = gid, Groups = [gid] } : null;
+    }
+
+    private static uint? GroupId(string group)
+    {
+        foreach (var line in Lines("/etc/group\0"u8))
+        {
+            var fields = line.Split(':');
+            if (fields.Length >= 3 && fields[0] == group && uint.TryParse(fields[2], NumberStyles.None, CultureInfo.InvariantCulture, out var gid))
+                return gid;
+        }
+        return uint.TryParse(group, NumberStyles.None, CultureInfo.InvariantCulture, out var number) && number < uint.MaxValue ? number : null;
+    }
+
+    private static Account? FindUser(string user)
     {
         var isNumber = uint.TryParse(user, NumberStyles.None, CultureInfo.InvariantCulture, out var number);
         foreach (var line in Lines("/etc/passwd\0"u8))

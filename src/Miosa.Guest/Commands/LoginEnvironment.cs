@@ -97,6 +97,10 @@ internal static class LoginEnvironment
         environment.Remove("OLDPWD");
         foreach (var (name, value) in defaults)
             environment.TryAdd(name, value);
+        // The image's word counts more than its profile's: Debian's profile sets PATH whatever the image says.
+        foreach (var (name, value) in OfImage())
+            if (name != "HOME" && !(name == "PATH" && value == DefaultPath))
+                environment[name] = value;
         return environment;
     }
 
@@ -109,11 +113,21 @@ internal static class LoginEnvironment
             ["TERM"] = "xterm-256color",
         };
         // The image's own environment comes to the guest as its environment.
-        foreach (DictionaryEntry variable in Environment.GetEnvironmentVariables())
-            environment[(string)variable.Key] = (string)variable.Value!; // never null: GetEnvironmentVariables has no null values
+        foreach (var (name, value) in OfImage())
+            environment[name] = value;
         environment["HOME"] = "/root";
         environment["USER"] = environment["LOGNAME"] = "root";
         environment["SHELL"] = Encoding.UTF8.GetString(Shell.Path);
         return environment;
+    }
+
+    private static IEnumerable<(string Name, string Value)> OfImage()
+    {
+        foreach (DictionaryEntry variable in Environment.GetEnvironmentVariables())
+        {
+            // Never null: GetEnvironmentVariables has no null values.
+            if (!ImageDefaults.IsOwn((string)variable.Key))
+                yield return ((string)variable.Key, (string)variable.Value!);
+        }
     }
 }

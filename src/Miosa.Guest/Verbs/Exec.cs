@@ -15,7 +15,6 @@ internal static class Exec
     private const int NotFoundCode = 127;
     private const int SignalBase = 128;
     private const long MaxTimeoutMs = 7L * 24 * 3600 * 1000;
-    private const string DefaultDirectory = "/workspace";
 
     public static byte[] Run(GuestStream stream, ReadOnlySpan<byte> open)
     {
@@ -106,8 +105,9 @@ internal static class Exec
         };
     }
 
-    private static Account? AccountOf(string? user)
+    private static Account? AccountOf(string? asked)
     {
+        var user = string.IsNullOrEmpty(asked) ? ImageDefaults.User : asked;
         if (string.IsNullOrEmpty(user) || user == "root")
             return null;
         return Account.Find(user) ?? throw new GuestFailure(GuestErrorCode.NotFound, "user \"" + user + "\" is not in /etc/passwd");
@@ -116,10 +116,10 @@ internal static class Exec
     private static string DirectoryOf(string? cwd)
     {
         if (string.IsNullOrEmpty(cwd))
-            return Libc.StatAt(Libc.AtCwd, "/workspace\0"u8, out var status, 0) == 0 && status.IsDirectory ? DefaultDirectory : "/";
+            return ImageDefaults.Directory();
         if (HasZero(cwd))
             throw GuestFailure.BadRequest("cwd has a zero byte");
-        return cwd[0] == '/' ? cwd : DefaultDirectory + "/" + cwd;
+        return cwd[0] == '/' ? cwd : ImageDefaults.Base + "/" + cwd;
     }
 
     private static (byte[][] Argv, byte[][] Programs) ProgramOf(ExecCall call, string path)

@@ -43,6 +43,8 @@ internal sealed class Arguments
             IdBase = Number("--id-base") is { } idBase ? checked((uint)idBase) : defaults.IdBase,
             Guest = Take("--guest"),
             DiskGb = (int?)Number("--disk-gb"),
+            ImageGb = Limit("--image-gb") ?? defaults.ImageGb,
+            ImageFiles = Limit("--image-files") ?? defaults.ImageFiles,
             Resolvers = Take("--resolvers")?.Split(',') ?? defaults.Resolvers,
             Cache = Take("--cache") ?? defaults.Cache,
             Purge = Take("--purge") is not null,
@@ -58,6 +60,13 @@ internal sealed class Arguments
     {
         if (options.Count > 0) throw new CommandFailure($"unknown option {options.Keys.First()}: miosa-runtime --help lists them");
     }
+
+    private int? Limit(string option) => Number(option) switch
+    {
+        null => null,
+        > 0 and <= int.MaxValue and var value => (int)value,
+        var value => throw new CommandFailure($"{option} {value} is out of range"),
+    };
 
     private long? Number(string option)
     {

@@ -23,6 +23,11 @@ internal sealed partial record RuntimeSettings
 
     /// <summary>Size of the data volume when one has to be made; null takes 80 % of what is free.</summary>
     public int? DiskGb { get; init; }
+    /// <summary>What one image may take when unpacked.</summary>
+    public int ImageGb { get; init; } = 16;
+
+    /// <summary>How many entries one archive may have.</summary>
+    public int ImageFiles { get; init; } = 1_000_000;
     public IReadOnlyList<string> Resolvers { get; init; } = ["1.1.1.1", "8.8.8.8"];
     public bool Purge { get; init; }
 

@@ -10,7 +10,8 @@ internal sealed class Archive : IDisposable
     private readonly FileStream file;
     private readonly Process? zstd;
 
-    public Archive(string path)
+    /// <param name="limit">The most bytes it may have when unpacked: a few kilobytes can become any number.</param>
+    public Archive(string path, long limit)
     {
         file = File.OpenRead(path);
         Span<byte> magic = stackalloc byte[4];
@@ -20,15 +21,15 @@ internal sealed class Archive : IDisposable
         {
             var start = new ProcessStartInfo(Tools.Require("zstd"), ["-q", "-d", "-c", path]) { RedirectStandardOutput = true };
             zstd = Process.Start(start) ?? throw new CommandFailure("zstd did not start");
-            Stream = new CountedStream(zstd.StandardOutput.BaseStream);
+            Stream = new CountedStream(zstd.StandardOutput.BaseStream, limit);
         }
         else if (length >= 2 && magic[0] == 0x1f && magic[1] == 0x8b)
         {
-            Stream = new CountedStream(new GZipStream(file, CompressionMode.Decompress));
+            Stream = new CountedStream(new GZipStream(file, CompressionMode.Decompress), limit);
         }
         else
         {
-            Stream = new CountedStream(file);
+            Stream = new CountedStream(file, limit);
         }
     }
 
@@ -52,8 +53,8 @@ internal sealed class Archive : IDisposable
     }
 }
 
-/// <summary>Counts what was read through it. What cannot be read is a <see cref="CommandFailure"/>, so that a reader can tell it from what it could not write.</summary>
-internal sealed class CountedStream(Stream inner) : Stream
+/// <summary>Counts what was read through it and ends at the limit. What cannot be read is a <see cref="CommandFailure"/>, so that a reader can tell it from what it could not write.</summary>
+internal sealed class CountedStream(Stream inner, long limit) : Stream
 {
     public long BytesRead { get; private set; }
 
@@ -75,7 +76,7 @@ internal sealed class CountedStream(Stream inner) : Stream
         {
             var count = inner.Read(buffer);
             BytesRead += count;
-            return count;
+            return BytesRead <= limit ? count : throw new CommandFailure($"the archive is larger than {limit >> 20} MiB when unpacked: it is not taken (--image-gb)");
         }
         catch (Exception e) when (e is InvalidDataException or IOException)
         {

@@ -18,9 +18,23 @@ internal sealed class ImageBuild(ImageStore store, string cacheDirectory, Action
     public ImageInfo Run(string name, string folder)
     {
         ImageStore.CheckName(name);
-        var recipe = Recipe.Read(folder);
+        return Run(name, Recipe.Read(folder), folder, $"{name}-{Fingerprint(folder)}");
+    }
+
+    /// <summary>A Debian system with these packages and nothing of ours in it.</summary>
+    public ImageInfo Run(string name, string suite, IReadOnlyList<string> packages)
+    {
+        ImageStore.CheckName(name);
+        var sorted = packages.Distinct(StringComparer.Ordinal).Order(StringComparer.Ordinal).ToList();
+        var hash = new Sha256();
+        hash.Append(Encoding.UTF8.GetBytes($"{suite} {string.Join(' ', sorted)}"));
+        return Run(name, new Recipe { Suite = suite, Packages = sorted, Env = new Dictionary<string, string> { ["LANG"] = "C.UTF-8" } }, "/", $"debian-{hash.Finish()[..16]}");
+    }
+
+    private ImageInfo Run(string name, Recipe recipe, string folder, string cached)
+    {
         Directory.CreateDirectory(cacheDirectory);
-        var archive = Path.Combine(cacheDirectory, $"{name}-{Fingerprint(folder)}.tar.zst");
+        var archive = Path.Combine(cacheDirectory, cached + ".tar.zst");
         if (!File.Exists(archive))
         {
             var partial = $"{archive}.{Environment.ProcessId}.partial";
@@ -40,23 +54,22 @@ internal sealed class ImageBuild(ImageStore store, string cacheDirectory, Action
         }
         Tell("unpack", 85, "unpacking into the store");
         var digest = "sha256:" + Digest(archive);
-        var info = new ImageInfo
+        var layer = new ImageLayer(digest, rootfs =>
+        {
+            using var tar = new Archive(archive, store.Budget);
+            Unpack.Into(rootfs, tar, store.Entries);
+            return (digest, tar.Stream.BytesRead);
+        });
+        return store.Add(name, null, [layer], content => new ImageInfo
         {
             Name = name,
             Digest = digest,
-            SizeBytes = 0,
+            SizeBytes = content.SizeBytes,
             CreatedAt = File.GetLastWriteTimeUtc(archive),
             Env = recipe.Env,
             Workdir = recipe.Workdir,
             User = recipe.User,
             Cmd = recipe.Cmd,
-        };
-        return store.Add(name, rootfs =>
-        {
-            using var tar = new Archive(archive);
-            Unpack.Into(rootfs, tar.Stream);
-            tar.Finish();
-            return info with { SizeBytes = tar.Stream.BytesRead };
         });
     }
 
@@ -138,7 +151,7 @@ internal sealed class ImageBuild(ImageStore store, string cacheDirectory, Action
 
     private static string Digest(string archive)
     {
-        using var tar = new Archive(archive);
+        using var tar = new Archive(archive, long.MaxValue);
         var digest = Sha256.HexOf(tar.Stream);
         tar.Finish();
         return digest;

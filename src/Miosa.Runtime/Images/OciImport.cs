@@ -1,3 +1,4 @@
+using System.Globalization;
 using System.Text.Json;
 using System.Text.Json.Serialization;
 using System.Text.RegularExpressions;
@@ -13,6 +14,9 @@ namespace Miosa.Runtime.Images;
 internal sealed partial class OciImport(ImageStore store, Action<RuntimeProgress> progress)
 {
     private const long MaxJson = 4 << 20;
+    private const int MaxIndexDepth = 4;
+    private const int MaxLayers = 256;
+    private const int MaxPorts = 64;
     private const string MediaIndex = "application/vnd.oci.image.index.v1+json";
     private const string DockerList = "application/vnd.docker.distribution.manifest.list.v2+json";
 
@@ -21,21 +25,21 @@ internal sealed partial class OciImport(ImageStore store, Action<RuntimeProgress
         ImageStore.CheckName(name);
         if (Directory.Exists(path)) return FromLayout(name, path);
         if (!File.Exists(path)) throw new CommandFailure($"\"{path}\" does not exist: give an OCI layout, as a directory or a tar");
-        var layout = Directory.CreateTempSubdirectory("miosa-oci-").FullName;
-        try
+        return store.Exclusively(() =>
         {
-            progress(new() { Step = "open", Percent = 2, Message = "unpacking the archive" });
-            using (var tar = new Archive(path))
+            // In the store's own staging: on its volume, within its budget, and swept when this process is killed.
+            var layout = store.NewFolder();
+            try
             {
-                Unpack.Into(layout, tar.Stream);
-                tar.Finish();
+                progress(new() { Step = "open", Percent = 2, Message = "unpacking the archive" });
+                using (var tar = new Archive(path, store.Budget)) Unpack.Into(layout, tar, store.Entries);
+                return FromLayout(name, layout);
             }
-            return FromLayout(name, layout);
-        }
-        finally
-        {
-            Linux.Tree.Delete(layout);
-        }
+            finally
+            {
+                Linux.Tree.Delete(layout);
+            }
+        });
     }
 
     private ImageInfo FromLayout(string name, string layout)
@@ -44,35 +48,52 @@ internal sealed partial class OciImport(ImageStore store, Action<RuntimeProgress
         if (!File.Exists(Path.Combine(layout, "oci-layout")) || !File.Exists(index))
             throw new CommandFailure($"\"{layout}\" is not an OCI layout: it has no oci-layout and index.json");
         var descriptor = Choose(Read(ReadSmall(index), OciJson.Default.OciIndex, "index.json"));
-        while (descriptor.MediaType is MediaIndex or DockerList)
+        // An index may name an index; one that goes on and on is nobody's image.
+        for (var depth = 0; descriptor.MediaType is MediaIndex or DockerList; depth++)
+        {
+            if (depth == MaxIndexDepth) throw new CommandFailure($"the layout has more than {MaxIndexDepth} indexes one in another");
             descriptor = Choose(Read(Blob(layout, descriptor), OciJson.Default.OciIndex, "an index"));
+        }
         var manifest = Read(Blob(layout, descriptor), OciJson.Default.OciManifest, "the manifest");
         if (manifest.Config is null || manifest.Layers.Count == 0) throw new CommandFailure("the manifest has no configuration or no layers");
+        if (manifest.Layers.Count > MaxLayers) throw new CommandFailure($"the manifest has {manifest.Layers.Count} layers; at most {MaxLayers} are taken");
         var config = Read(Blob(layout, manifest.Config), OciJson.Default.OciConfig, "the configuration").Config ?? new();
-        return store.Add(name, rootfs =>
+        var left = store.Budget;
+        var layers = manifest.Layers.Select((layer, i) =>
         {
-            long size = 0;
-            for (var i = 0; i < manifest.Layers.Count; i++)
+            // Verified even when the store has it: who names a digest must also bring its bytes.
+            var file = Verified(layout, layer ?? new());
+            return new ImageLayer(layer?.Digest, rootfs =>
             {
                 progress(new() { Step = "layer", Percent = 5 + (i * 90 / manifest.Layers.Count), Message = $"layer {i + 1} of {manifest.Layers.Count}" });
-                var file = Verified(layout, manifest.Layers[i] ?? new());
-                using var tar = new Archive(file);
-                Unpack.Into(rootfs, tar.Stream);
-                tar.Finish();
-                size += tar.Stream.BytesRead;
-            }
-            return new ImageInfo
-            {
-                Name = name,
-                Digest = descriptor.Digest,
-                SizeBytes = size,
-                CreatedAt = DateTimeOffset.UtcNow,
-                Env = Variables(config.Env),
-                Workdir = config.WorkingDir is { Length: > 0 } folder ? folder : null,
-                User = config.User is { Length: > 0 } user ? user : null,
-                Cmd = [.. (config.Entrypoint ?? []).Concat(config.Cmd ?? []).OfType<string>()],
-            };
+                using var tar = new Archive(file, left);
+                Unpack.Into(rootfs, tar, store.Entries);
+                left -= tar.Stream.BytesRead;
+                return (layer?.Digest ?? "", tar.Stream.BytesRead);
+            });
+        }).ToList();
+        return store.Add(name, null, layers, content => new ImageInfo
+        {
+            Name = name,
+            Digest = descriptor.Digest,
+            SizeBytes = content.SizeBytes,
+            CreatedAt = DateTimeOffset.UtcNow,
+            Env = Variables(config.Env),
+            Workdir = config.WorkingDir is { Length: > 0 } folder ? folder : null,
+            User = config.User is { Length: > 0 } user ? user : null,
+            Entrypoint = config.Entrypoint is { Count: > 0 } entrypoint ? [.. entrypoint.OfType<string>()] : null,
+            Cmd = [.. (config.Cmd ?? []).OfType<string>()],
+            Ports = PortsOf(config.ExposedPorts),
         });
+    }
+
+    private static List<int>? PortsOf(IReadOnlyDictionary<string, JsonElement>? exposed)
+    {
+        // "8080/tcp"; what is no TCP port is of no use to a preview.
+        var ports = (exposed ?? new Dictionary<string, JsonElement>()).Keys.Where(key => !key.EndsWith("/udp", StringComparison.Ordinal))
+            .Select(key => int.TryParse(key.Split('/')[0], NumberStyles.None, CultureInfo.InvariantCulture, out var port) ? port : 0)
+            .Where(port => port is > 0 and < 65536).Order().Take(MaxPorts).ToList();
+        return ports.Count > 0 ? ports : null;
     }
 
     private static OciDescriptor Choose(OciIndex index) =>
@@ -167,6 +188,9 @@ internal sealed record OciRun
 
     [JsonPropertyName("Entrypoint")]
     public IReadOnlyList<string?>? Entrypoint { get; set; }
+
+    [JsonPropertyName("ExposedPorts")]
+    public IReadOnlyDictionary<string, JsonElement>? ExposedPorts { get; set; }
 
     [JsonPropertyName("Cmd")]
     public IReadOnlyList<string?>? Cmd { get; set; }

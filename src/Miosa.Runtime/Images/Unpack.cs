@@ -1,11 +1,12 @@
 using System.Formats.Tar;
+using System.Globalization;
 using Miosa.Runtime.Host;
 using Miosa.Runtime.Linux;
 
 namespace Miosa.Runtime.Images;
 
 /// <summary>
-/// Unpacks a layer that nobody vouches for. It runs in a process of its own (<c>miosa-runtime unpack ROOT</c>, the tar on standard input)
+/// Unpacks a layer that nobody vouches for. It runs in a process of its own (<c>miosa-runtime unpack ROOT ENTRIES</c>, the tar on standard input)
 /// whose root directory is the target: links and <c>..</c> in the archive can lead nowhere else, whatever they say.
 /// Devices are left out (a machine gets its own), as is everything but files, folders and links.
 /// </summary>
@@ -15,36 +16,52 @@ internal static class Unpack
     private const string WhiteoutPrefix = ".wh.";
     private const string OpaqueWhiteout = ".wh..wh..opq";
     private const int MaxId = 65535;
+    private const int MaxComplaint = 4096;
 
-    /// <summary>Feeds <paramref name="tar"/> to an unpacker on <paramref name="root"/>.</summary>
-    public static void Into(string root, Stream tar)
+    /// <summary>Feeds an archive to an unpacker on <paramref name="root"/>, to its end.</summary>
+    /// <param name="entries">The most entries it may have.</param>
+    public static void Into(string root, Archive archive, int entries) => Into(
+        root,
+        entries,
+        input =>
+        {
+            archive.Stream.CopyTo(input);
+            archive.Finish();
+        });
+
+    /// <param name="feed">Writes the tar.</param>
+    public static void Into(string root, int entries, Action<Stream> feed)
     {
-        var start = new System.Diagnostics.ProcessStartInfo("/proc/self/exe", ["unpack", root]) { RedirectStandardInput = true, RedirectStandardError = true };
+        var start = new System.Diagnostics.ProcessStartInfo("/proc/self/exe", ["unpack", root, entries.ToString(CultureInfo.InvariantCulture)]) { RedirectStandardInput = true, RedirectStandardError = true };
         using var process = System.Diagnostics.Process.Start(start) ?? throw new CommandFailure("the unpacker did not start");
         var complaint = "";
-        process.ErrorDataReceived += (_, e) => complaint += e.Data is { Length: > 0 } text ? text + "\n" : "";
+        process.ErrorDataReceived += (_, e) => complaint += e.Data is { Length: > 0 } text && complaint.Length < MaxComplaint ? text + "\n" : "";
         process.BeginErrorReadLine();
+        IOException? failure = null;
         try
         {
-            tar.CopyTo(process.StandardInput.BaseStream);
+            feed(process.StandardInput.BaseStream);
             process.StandardInput.Close();
         }
-        catch (IOException)
-        {
-            // The unpacker has refused the archive and gone; it says why.
-        }
-        catch (CommandFailure)
+        catch (Exception e) when (e is CommandFailure or LinuxException)
         {
             process.Kill();
             process.WaitForExit();
             throw;
         }
+        catch (IOException e)
+        {
+            // Most likely the unpacker has refused the archive and gone; then it says why.
+            failure = e;
+            process.StandardInput.Close();
+        }
         process.WaitForExit();
         if (process.ExitCode != 0) throw new CommandFailure(complaint.Trim() is { Length: > 0 } why ? why : $"the unpacker ended with status {process.ExitCode}");
+        if (failure is not null) throw new CommandFailure($"the archive could not be fed: {failure.Message}", failure);
     }
 
     /// <summary>The child: enters <paramref name="root"/> for good and unpacks standard input.</summary>
-    public static void Run(string root)
+    public static void Run(string root, int entries)
     {
         Libc.Chdir(root);
         unsafe
@@ -55,13 +72,19 @@ internal static class Unpack
         using var input = Console.OpenStandardInput();
         using var reader = new TarReader(input);
         var made = new HashSet<string>(StringComparer.Ordinal);
-        var folders = new List<TarEntry>();
+        var folders = new List<(string Path, DateTime Modified)>();
         try
         {
-            while (reader.GetNextEntry() is { } entry) Place(entry, made, folders);
+            for (var count = 0; reader.GetNextEntry() is { } entry; count++)
+            {
+                if (count == entries) throw new CommandFailure($"the archive has more than {entries} entries: it is not taken (--image-files)");
+                Place(entry, made, folders);
+            }
+            // What follows the last entry is padding, which whoever feeds may still want to write.
+            input.CopyTo(Stream.Null);
             // Children change a folder's time, so folders get theirs last, deepest first.
             for (var i = folders.Count - 1; i >= 0; i--)
-                if (Directory.Exists(Clean(folders[i].Name))) Directory.SetLastWriteTimeUtc(Clean(folders[i].Name), folders[i].ModificationTime.UtcDateTime);
+                if (Directory.Exists(folders[i].Path)) Directory.SetLastWriteTimeUtc(folders[i].Path, folders[i].Modified);
         }
         // What a damaged header or a path that cannot be made comes out as.
         catch (Exception e) when (e is IOException or UnauthorizedAccessException or InvalidDataException or FormatException or ArgumentException or OverflowException)
@@ -70,7 +93,7 @@ internal static class Unpack
         }
     }
 
-    private static void Place(TarEntry entry, HashSet<string> made, List<TarEntry> folders)
+    private static void Place(TarEntry entry, HashSet<string> made, List<(string Path, DateTime Modified)> folders)
     {
         var path = Clean(entry.Name);
         var name = Path.GetFileName(path);
@@ -93,7 +116,7 @@ internal static class Unpack
         {
             case TarEntryType.Directory:
                 MakeFolder(path);
-                folders.Add(entry);
+                folders.Add((path, entry.ModificationTime.UtcDateTime));
                 break;
             case TarEntryType.RegularFile or TarEntryType.V7RegularFile or TarEntryType.ContiguousFile:
                 MakeRoom(path, parent);

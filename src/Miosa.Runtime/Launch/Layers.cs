@@ -17,9 +17,10 @@ internal static class Layers
         try
         {
             var disk = "/data/" + order.Disk;
+            // Nothing is moved by reference: what the upper directory holds is whole, so that it can become a layer.
             // volatile: no sync of the whole data volume when one machine ends or asks for it (docs/adr/0003).
             return Mounts.Create("overlay", Mounts.MOUNT_ATTR_NODEV,
-                ("lowerdir", Lower), ("upperdir", disk + "/upper"), ("workdir", disk + "/work"), ("volatile", null));
+                ("lowerdir", Lower), ("upperdir", disk + "/upper"), ("workdir", disk + "/work"), ("redirect_dir", "nofollow"), ("metacopy", "off"), ("volatile", null));
         }
         finally
         {

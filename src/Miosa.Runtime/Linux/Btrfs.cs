@@ -10,6 +10,7 @@ internal static unsafe partial class Btrfs
     private const long SuperMagic = 0x9123683E;
     private const nuint SUBVOL_CREATE = 0x5000940E;
     private const nuint SNAP_DESTROY = 0x5000940F;
+    private const nuint SNAP_CREATE_V2 = 0x50009417;
     private const nuint TREE_SEARCH = 0xD0009411;
     private const nuint INO_LOOKUP = 0xD0009412;
     private const nuint QUOTA_CTL = 0xC0109428;
@@ -25,6 +26,9 @@ internal static unsafe partial class Btrfs
 
     [LibraryImport("libc", SetLastError = true, StringMarshalling = StringMarshalling.Utf8)]
     private static partial int statfs(string path, long* buffer);
+
+    [LibraryImport("libc", SetLastError = true)]
+    private static partial int fstatfs(int fd, long* buffer);
 
     public static bool IsAt(string path)
     {
@@ -58,6 +62,24 @@ internal static unsafe partial class Btrfs
 
     public static void CreateSubvolume(Fd parent, string name) =>
         Libc.Check(Named(parent, SUBVOL_CREATE, name), "create subvolume", name);
+
+    /// <summary>A writable copy of a subvolume, at once and at any size.</summary>
+    public static void Snapshot(Fd source, Fd parent, string name)
+    {
+        // struct btrfs_ioctl_vol_args_v2: fd, transid, flags, four unused, then the name at byte 56.
+        var args = stackalloc byte[ArgsSize];
+        NativeMemory.Clear(args, ArgsSize);
+        *(long*)args = source.Value;
+        Encoding.UTF8.GetBytes(name, new Span<byte>(args + 56, ArgsSize - 57));
+        Libc.Check(Libc.Ioctl(parent.Value, SNAP_CREATE_V2, args), "snapshot", name);
+    }
+
+    /// <summary>True for the root of a subvolume, which always has inode 256.</summary>
+    public static bool IsSubvolume(Fd folder)
+    {
+        var buffer = stackalloc long[32];
+        return fstatfs(folder.Value, buffer) == 0 && buffer[0] == SuperMagic && FileFacts.Of(folder).Inode == 256;
+    }
 
     /// <returns>0, or the errno that kept the subvolume.</returns>
     public static int DeleteSubvolume(string path)

@@ -30,6 +30,9 @@ internal sealed class Machine(string id) : IDisposable
     public Fd? Pidfd { get; set; }
     public bool IsGone { get; set; }
 
+    /// <summary>The image content it is about to stand on, while it is not on record yet.</summary>
+    public string? Rootfs { get; init; }
+
     /// <summary>Completes when the guest has ended and was reaped.</summary>
     public Task<ProcessEnd> Ended => ended.Task;
 

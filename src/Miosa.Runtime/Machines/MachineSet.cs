@@ -53,7 +53,7 @@ internal sealed class MachineSet(
         if (info.Socket.Length > Sockets.PathLimit) throw new Refusal(RuntimeErrors.BadRequest, $"the socket path \"{info.Socket}\" is longer than {Sockets.PathLimit}: use a shorter id or a shorter --run");
         var image = images.Find(imageName) ?? throw new Refusal(RuntimeErrors.ImageNotFound, $"image \"{imageName}\" is not in the store");
 
-        var machine = new Machine(id);
+        var machine = new Machine(id) { Rootfs = ImageStore.Rootfs(image) };
         await machine.Turn.WaitAsync(ct);
         if (!machines.TryAdd(id, machine)) throw new Refusal(RuntimeErrors.Exists, $"machine \"{id}\" exists");
         try
@@ -263,14 +263,40 @@ internal sealed class MachineSet(
         }
     }
 
+    /// <summary>The machine's root filesystem as an image; it stands still meanwhile.</summary>
+    public async Task<ImageInfo> CommitAsync(RuntimeRequest request, CancellationToken ct)
+    {
+        var machine = Find(request);
+        await machine.Turn.WaitAsync(ct);
+        try
+        {
+            if (machine.IsGone || machine.Record is not { } record) throw NotFound(machine.Id);
+            var isRunning = record.Info.State == MachineStates.Running;
+            if (isRunning) cgroups.SetFrozen(machine.Id, true);
+            try
+            {
+                return await Task.Run(() => ImageOrders.Commit(images, request, record, settings.DirectoryOf(machine.Id)), ct);
+            }
+            finally
+            {
+                if (isRunning && !machine.Ended.IsCompleted) cgroups.SetFrozen(machine.Id, false);
+            }
+        }
+        finally
+        {
+            machine.Turn.Release();
+        }
+    }
+
     /// <summary>Deletes image content that has neither a name nor a machine any more.</summary>
-    public void CollectImages()
+    public void CollectImages(bool isAtStart = false)
     {
         try
         {
-            images.Collect(machines.Values.Select(machine => machine.Record?.Rootfs).OfType<string>().ToHashSet(StringComparer.Ordinal));
+            var inUse = machines.Values.Select(machine => machine.Record?.Rootfs ?? machine.Rootfs).OfType<string>().ToHashSet(StringComparer.Ordinal);
+            foreach (var subvolume in images.Collect(inUse, isAtStart)) emptyQgroups.Enqueue(subvolume);
         }
-        catch (CommandFailure e)
+        catch (Exception e) when (e is CommandFailure or LinuxException)
         {
             Log.Line($"image content is not cleaned up now: {e.Message}");
         }
@@ -294,7 +320,10 @@ internal sealed class MachineSet(
         BaseId = baseId,
         IsIdMapped = isIdMapped,
         Environment = [.. image.Env.Where(pair => pair.Key is not ("PATH" or "HOME")).Select(pair => $"{pair.Key}={pair.Value}"),
-            image.Env.TryGetValue("PATH", out var path) ? "PATH=" + path : SearchPath, "HOME=/root", "MIOSA_MACHINE=" + info.Machine],
+            image.Env.TryGetValue("PATH", out var path) ? "PATH=" + path : SearchPath, "HOME=/root", "MIOSA_MACHINE=" + info.Machine,
+            // The guest takes these two for commands that say nothing else (Commands/ImageDefaults.cs there).
+            .. image.Workdir is { Length: > 0 } workdir ? [$"MIOSA_WORKDIR={workdir}"] : Array.Empty<string>(),
+            .. image.User is { Length: > 0 } user ? [$"MIOSA_USER={user}"] : Array.Empty<string>()],
         MaskedFiles = proc.MaskedFiles,
         MaskedDirectories = proc.MaskedDirectories,
         ReadOnlyPaths = proc.ReadOnly,

@@ -14,7 +14,7 @@ namespace Miosa.Runtime.Serve;
 
 /// <summary>One client: lines in, lines out, any number of requests at once.</summary>
 [SuppressMessage("Reliability", "CA1001", Justification = "the semaphores own no handle, and requests under way outlive the connection")]
-internal sealed class Connection(Socket client, MachineSet machines, ImageStore images, RuntimeHello hello, uint? serverUid)
+internal sealed class Connection(Socket client, MachineSet machines, ImageStore images, string cache, RuntimeHello hello, uint? serverUid)
 {
     private const int LineLimit = 65_536;
     private const int RequestsAtOnce = 256;
@@ -140,6 +140,10 @@ internal sealed class Connection(Socket client, MachineSet machines, ImageStore 
         RuntimeOps.Watch => await WatchAsync(request, ct),
         RuntimeOps.Images => Ok(request, new ImageList { Images = images.List() }, RuntimeWireJson.Default.ImageList),
         RuntimeOps.Import => await ImportAsync(request, ct),
+        RuntimeOps.Commit => Ok(request, await machines.CommitAsync(request, CancellationToken.None), RuntimeWireJson.Default.ImageInfo),
+        RuntimeOps.Tag => Ok(request, await Task.Run(() => ImageOrders.Tag(images, request), CancellationToken.None), RuntimeWireJson.Default.ImageInfo),
+        RuntimeOps.RemoveImage => await RemoveImageAsync(request),
+        RuntimeOps.Bootstrap => await LongAsync(request, progress => ImageOrders.Bootstrap(images, cache, request, progress), ct),
         _ => Error(request.Id, RuntimeErrors.BadRequest, $"there is no operation \"{request.Op}\""),
     };
 
@@ -167,16 +171,28 @@ internal sealed class Connection(Socket client, MachineSet machines, ImageStore 
         throw new OperationCanceledException(ct);
     }
 
-    private async Task<RuntimeAnswer> ImportAsync(RuntimeRequest request, CancellationToken ct)
+    private Task<RuntimeAnswer> ImportAsync(RuntimeRequest request, CancellationToken ct)
     {
         var name = MachineChecks.Image(request.Name);
         var path = request.Path is { Length: > 0 } given && Path.IsPathRooted(given) ? given : throw new Refusal(RuntimeErrors.BadRequest, "\"path\" must be absolute");
+        return LongAsync(request, progress => images.Import(name, path, progress), ct);
+    }
+
+    private async Task<RuntimeAnswer> RemoveImageAsync(RuntimeRequest request)
+    {
+        var name = MachineChecks.Image(request.Name);
+        await Task.Run(() => images.Remove(name), CancellationToken.None);
+        return Ok(request, new RuntimeNothing(), RuntimeWireJson.Default.RuntimeNothing);
+    }
+
+    private async Task<RuntimeAnswer> LongAsync(RuntimeRequest request, Func<Action<RuntimeProgress>, ImageInfo> work, CancellationToken ct)
+    {
         var steps = System.Threading.Channels.Channel.CreateUnbounded<RuntimeProgress>();
-        var import = Task.Run(() =>
+        var made = Task.Run(() =>
         {
             try
             {
-                return images.Import(name, path, progress => steps.Writer.TryWrite(progress));
+                return work(progress => steps.Writer.TryWrite(progress));
             }
             finally
             {
@@ -184,7 +200,7 @@ internal sealed class Connection(Socket client, MachineSet machines, ImageStore 
             }
         }, CancellationToken.None);
         await foreach (var step in steps.Reader.ReadAllAsync(ct)) await AnswerAsync(Progress(request, step, RuntimeWireJson.Default.RuntimeProgress), ct);
-        return Ok(request, await import, RuntimeWireJson.Default.ImageInfo);
+        return Ok(request, await made, RuntimeWireJson.Default.ImageInfo);
     }
 
     private async Task AnswerAsync(RuntimeAnswer answer, CancellationToken ct)

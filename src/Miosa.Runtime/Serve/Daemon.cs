@@ -36,7 +36,7 @@ internal sealed class Daemon(RuntimeSettings settings)
         var images = new ImageStore(settings);
         using var machines = new MachineSet(settings, images, volume, cgroups, network, launcher, account?.Gid ?? 0, isIdMapped);
         machines.Adopt();
-        machines.CollectImages();
+        machines.CollectImages(isAtStart: true);
 
         var hello = new RuntimeHello
         {
@@ -78,7 +78,7 @@ internal sealed class Daemon(RuntimeSettings settings)
             while (true)
             {
                 var client = await listener.AcceptAsync(stopping.Token);
-                _ = new Connection(client, machines, images, hello, account?.Uid).RunAsync(stopping.Token);
+                _ = new Connection(client, machines, images, settings.Cache, hello, account?.Uid).RunAsync(stopping.Token);
             }
         }
         catch (OperationCanceledException)
@@ -106,7 +106,11 @@ internal sealed class Daemon(RuntimeSettings settings)
         using var timer = new PeriodicTimer(SweepPeriod);
         try
         {
-            while (await timer.WaitForNextTickAsync(ct)) machines.SweepQgroups();
+            while (await timer.WaitForNextTickAsync(ct))
+            {
+                machines.SweepQgroups();
+                machines.CollectImages();
+            }
         }
         catch (OperationCanceledException)
         {

@@ -20,6 +20,14 @@ internal sealed record RuntimeRequest
     public bool? Network { get; init; }
     public string? Name { get; init; }
     public string? Path { get; init; }
+    public IReadOnlyDictionary<string, string>? Env { get; init; }
+    public string? Workdir { get; init; }
+    public string? User { get; init; }
+    public IReadOnlyList<string>? Cmd { get; init; }
+    public IReadOnlyList<string>? Entrypoint { get; init; }
+    public IReadOnlyList<int>? Ports { get; init; }
+    public IReadOnlyList<string>? Packages { get; init; }
+    public string? Suite { get; init; }
 }
 
 /// <summary>One answer line: exactly one of <see cref="Ok"/>, <see cref="Error"/> and <see cref="Progress"/> is set.</summary>
@@ -120,6 +128,15 @@ internal sealed record ImageInfo
     public string? Workdir { get; init; }
     public string? User { get; init; }
     public IReadOnlyList<string> Cmd { get; init; } = [];
+
+    /// <summary>What <see cref="Cmd"/> are the arguments of; null when it runs by itself.</summary>
+    public IReadOnlyList<string>? Entrypoint { get; init; }
+
+    /// <summary>The ports it says it listens on.</summary>
+    public IReadOnlyList<int>? Ports { get; init; }
+
+    /// <summary>Digest of the chain of layers it is made of; null for one of an earlier version, whose <see cref="Digest"/> it is.</summary>
+    public string? Content { get; init; }
 }
 
 /// <summary>The answer to <c>images</c>.</summary>
@@ -167,6 +184,10 @@ internal static class RuntimeOps
     public const string Watch = "watch";
     public const string Images = "images";
     public const string Import = "import";
+    public const string Commit = "commit";
+    public const string Tag = "tag";
+    public const string RemoveImage = "remove_image";
+    public const string Bootstrap = "bootstrap";
 }
 
 [JsonSourceGenerationOptions(
