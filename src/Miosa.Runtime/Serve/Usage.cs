@@ -20,6 +20,8 @@ internal static class Usage
           --id-base N       first user id given to machines       (1000000000)
           --guest PATH      the guest's program                   (miosa-guest beside this program)
           --disk-gb N       size of the data volume, when one has to be made (80 % of what is free)
+          --image-gb N      what one image may take, unpacked     (16)
+          --image-files N   entries one archive may have          (1000000)
           --resolvers A,B   name servers written into machines    (1.1.1.1,8.8.8.8)
           --cache DIR       archives of built images              (/var/cache/miosa)
           --shared-ids      one id range for all machines, as on kernels before 5.19
