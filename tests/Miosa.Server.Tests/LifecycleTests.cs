@@ -118,6 +118,18 @@ public sealed class LifecycleTests(Tenant tenant) : IClassFixture<Tenant>
     }
 
     [Fact]
+    public async Task The_life_limit_of_a_persistent_sandbox_waits_while_a_command_runs()
+    {
+        var id = await Api.CreateAsync("""{"timeout_sec":1,"persistent":true}""");
+        // The command sees for itself whether it stood still: the clock goes on while a machine is frozen.
+        var output = await Api.RunAsync(id, "for i in 1 2 3 4 5 6; do sleep 0.5; cut -d' ' -f1 /proc/uptime; done");
+        var stamps = output.Split('\n', StringSplitOptions.RemoveEmptyEntries).Select(s => double.Parse(s, System.Globalization.CultureInfo.InvariantCulture)).ToList();
+        Assert.Equal(6, stamps.Count);
+        Assert.All(stamps.Zip(stamps.Skip(1)), pair => Assert.InRange(pair.Second - pair.First, 0.4, 5));
+        await UntilStateAsync(id, "paused");
+    }
+
+    [Fact]
     public async Task The_idle_limit_waits_while_a_command_runs_and_counts_from_its_end()
     {
         var id = await Api.CreateAsync("""{"idle_timeout_sec":1}""");

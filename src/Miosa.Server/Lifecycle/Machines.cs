@@ -46,6 +46,15 @@ internal sealed class Machines(
                 : Refusal.Conflict("the sandbox is destroyed"));
         }
         context.Response.RegisterForDispose(resident.Enter(time));
+        return await AdmitAsync(resident, purpose, context.RequestAborted);
+    }
+
+    /// <summary>
+    /// The same for what comes without a key of ours, such as a preview: the caller has found the machine, says why it may, and holds
+    /// <see cref="Resident.Enter"/> for as long as it uses it.
+    /// </summary>
+    public async ValueTask<Admitted> AdmitAsync(Resident resident, AdmitFor purpose, CancellationToken ct)
+    {
         var answer = await GrainOf(resident.Row.Id).Ask(Want.Use, reason: null);
         if (answer.Refusal is { } refusal)
             return new Admitted(refusal);
@@ -53,13 +62,13 @@ internal sealed class Machines(
             return new Admitted(Refusal.Unavailable("the sandbox is being connected"));
         try
         {
-            using var patience = CancellationTokenSource.CreateLinkedTokenSource(context.RequestAborted);
+            using var patience = CancellationTokenSource.CreateLinkedTokenSource(ct);
             patience.CancelAfter(GuestPatience);
             var guest = await road.ConnectAsync(patience.Token);
             return new Admitted(resident.Row.Id, guest, resident.Env ??= seal.Open(resident.Row.SealedEnv));
         }
         catch (Exception e) when (e is SocketException or IOException or GuestException
-            || (e is OperationCanceledException && !context.RequestAborted.IsCancellationRequested))
+            || (e is OperationCanceledException && !ct.IsCancellationRequested))
         {
             return new Admitted(Refusal.AgentUnavailable($"the sandbox does not answer ({purpose}): {e.Message}"));
         }

@@ -8,6 +8,9 @@ namespace Miosa.Server.Lifecycle;
 /// </summary>
 internal sealed class Resident(Machine row, GuestRoad? road)
 {
+    /// <summary>How late a limit may be carried out after its last user has gone.</summary>
+    private static readonly TimeSpan LookAgainAfter = TimeSpan.FromSeconds(1);
+
     private volatile Machine row = row;
     private int users;
     private long lastUsedMs = (row.LastActivityAt ?? row.CreatedAt).ToUnixTimeMilliseconds();
@@ -38,7 +41,10 @@ internal sealed class Resident(Machine row, GuestRoad? road)
         return new Lease(this, time);
     }
 
-    /// <summary>The next moment at which a limit may be reached; null when none applies in this state.</summary>
+    /// <summary>
+    /// The next moment at which a limit may be reached; null when none applies in this state. Whoever uses a persistent machine may go on
+    /// over its life limit: it would be frozen in the middle of a command, and the command's caller would wait for nothing.
+    /// </summary>
     public DateTimeOffset? NextDue(DateTimeOffset now)
     {
         var current = row;
@@ -51,6 +57,8 @@ internal sealed class Resident(Machine row, GuestRoad? road)
             var idleDue = idleFrom.AddSeconds(current.IdleTimeoutSec);
             due = due is null || idleDue < due ? idleDue : due;
         }
+        if (due <= now && IsBusy && current is { State: MachineState.Running, Persistent: true })
+            due = now + LookAgainAfter;
         return due;
     }
 
