@@ -52,6 +52,9 @@ public sealed class Platform : IAsyncDisposable
 
     public string ServerLog => Path.Combine(run, "server.log");
 
+    /// <summary>The folder of the server's database and keys.</summary>
+    public string ServerData => state;
+
     public int ServerPid => server?.Id ?? throw new InvalidOperationException("the server does not run");
 
     /// <param name="suite">Names directories and the runtime instance: short, lower case, different for suites that may run at the same time.</param>

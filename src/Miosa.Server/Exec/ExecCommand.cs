@@ -75,15 +75,17 @@ internal sealed partial record ExecCommand
         return new Fields(Aliases.Apply(body));
     }
 
-    /// <summary>The machine's own environment below, the request's on top.</summary>
-    public ExecCommand Within(IReadOnlyDictionary<string, string> machine)
+    /// <summary>The machine's own environment below, the request's on top; refused when both and the command are too much for one call.</summary>
+    public (ExecCommand? Command, Refusal? Refusal) Within(IReadOnlyDictionary<string, string> machine)
     {
         if (machine.Count == 0)
-            return this;
+            return (this, null);
         var merged = new Dictionary<string, string>(machine);
         foreach (var (name, value) in Env ?? new Dictionary<string, string>())
             merged[name] = value;
-        return this with { Env = merged };
+        return SizeOf(Command, Cwd, merged) is > MaxCallBytes and var size
+            ? (null, Refusal.Invalid("command", $"is too long: {size} bytes with its environment and the sandbox's, at most {MaxCallBytes}; write a script file and run that"))
+            : (this with { Env = merged }, null);
     }
 
     public ExecCall ToCall() => new()

@@ -52,13 +52,13 @@ internal static class ExecEndpoints
         var (command, refusal) = read.Refusal is null
             ? ExecCommand.Of(read.Fields, TimeSpan.FromSeconds(settings.MaxExecSec))
             : (null, read.Refusal);
-        if (command is not null)
+        if (command is { } asked)
         {
             var machines = context.RequestServices.GetRequiredService<Machines>();
             var admitted = await machines.AdmitAsync(context, context.PathValue("sandbox_id"), AdmitFor.Exec);
-            if (admitted.Refusal is null)
-                return (command.Within(admitted.Env), admitted.Guest);
-            refusal = admitted.Refusal;
+            (command, refusal) = admitted.Refusal is null ? asked.Within(admitted.Env) : (null, admitted.Refusal);
+            if (command is not null)
+                return (command, admitted.Guest);
         }
         // Not null: there is no command, or the machine refused.
         await Reply.Refuse(refusal!).ExecuteAsync(context);

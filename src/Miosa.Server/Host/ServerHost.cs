@@ -2,6 +2,7 @@ using System.Net;
 using System.Net.Sockets;
 using Microsoft.AspNetCore.DataProtection;
 using Microsoft.AspNetCore.Server.Kestrel.Core;
+using Miosa.Server.Env;
 using Miosa.Server.Events;
 using Miosa.Server.Exec;
 using Miosa.Server.Files;
@@ -121,6 +122,7 @@ internal static partial class ServerHost
         SystemEndpoints.Map(app, api);
         SandboxEndpoints.Map(api);
         EventEndpoints.Map(api);
+        EnvEndpoints.Map(api);
         app.MapExec();
         app.MapFiles();
     }

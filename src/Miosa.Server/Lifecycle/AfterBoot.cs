@@ -57,7 +57,7 @@ internal sealed partial class AfterBoot(MachineDirectory directory, IServiceProv
         {
             // Its output goes where people look for it; nothing of it keeps this exec open.
             Shell = $"(\n{entrypoint}\n) </dev/null >/tmp/entrypoint.log 2>&1 &",
-            Env = (resident.Env ??= seal.Open(row.SealedEnv)).ToDictionary(),
+            Env = resident.Env(seal).Values.ToDictionary(),
             TimeoutMs = (long)OneProbe.TotalMilliseconds,
         };
         try
@@ -155,7 +155,7 @@ internal sealed partial class AfterBoot(MachineDirectory directory, IServiceProv
 
     private async Task<bool> ExitsWithZeroAsync(Resident resident, string shell, string? url, CancellationToken ct)
     {
-        var env = (resident.Env ??= seal.Open(resident.Row.SealedEnv)).ToDictionary();
+        var env = resident.Env(seal).Values.ToDictionary();
         if (url is not null)
             env["MIOSA_PROBE_URL"] = url;
         return (await RunAsync(resident, new ExecCall { Shell = shell, Env = env, TimeoutMs = (long)OneProbe.TotalMilliseconds }, ct)).ExitCode == 0;

@@ -13,6 +13,9 @@ internal interface IMachineGrain : IGrainWithStringKey
 
     ValueTask<MachineAnswer> Change(RowChange change);
 
+    /// <summary>Changes the environment of later commands.</summary>
+    ValueTask<MachineAnswer> ChangeEnv(EnvChange change);
+
     /// <summary>The readiness probe of the machine passed.</summary>
     ValueTask<MachineAnswer> ProbePassed();
 }

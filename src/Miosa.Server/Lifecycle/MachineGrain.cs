@@ -18,6 +18,7 @@ internal sealed partial class MachineGrain(
     EventLog events,
     Deadlines deadlines,
     AfterBoot afterBoot,
+    EnvSeal seal,
     ServerSettings settings,
     TimeProvider time,
     ILogger<MachineGrain> log) : Grain, IMachineGrain
@@ -64,6 +65,25 @@ internal sealed partial class MachineGrain(
         var row = Stamp(change.ApplyTo(resident.Row, time.GetUtcNow()), resident);
         if (await SaveAsync(row, isNew: false, [new NewEvent(EventNames.SandboxUpdated)]) is { } taken)
             return taken;
+        Settle(resident, row);
+        return MachineAnswer.Of(row);
+    }
+
+    public async ValueTask<MachineAnswer> ChangeEnv(EnvChange change)
+    {
+        if (directory.Find(MachineId) is not { } resident)
+            return MachineAnswer.No(Refusal.NotFound("sandbox"));
+        if (resident.Row.State is not (MachineState.Running or MachineState.Paused))
+            return MachineAnswer.No(Refusal.Conflict($"the sandbox is {resident.Row.State.Wire()}"));
+        var old = resident.Env(seal);
+        var env = change.ApplyTo(old);
+        if (ReferenceEquals(env, old))
+            return MachineAnswer.Of(resident.Row);
+        if (change.Set.Count > 0 && env.Excess() is { } excess)
+            return MachineAnswer.NoField("vars", excess);
+        var row = Stamp(resident.Row with { SealedEnv = seal.Seal(env) }, resident);
+        // The event says that something changed, never what: its readers need not be allowed to see values.
+        await events.CommitAsync(row, isNew: false, [new NewEvent(EventNames.SandboxUpdated)], CancellationToken.None);
         Settle(resident, row);
         return MachineAnswer.Of(row);
     }

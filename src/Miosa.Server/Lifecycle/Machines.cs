@@ -65,7 +65,7 @@ internal sealed class Machines(
             using var patience = CancellationTokenSource.CreateLinkedTokenSource(ct);
             patience.CancelAfter(GuestPatience);
             var guest = await road.ConnectAsync(patience.Token);
-            return new Admitted(resident.Row.Id, guest, resident.Env ??= seal.Open(resident.Row.SealedEnv));
+            return new Admitted(resident.Row.Id, guest, resident.Env(seal).Values);
         }
         catch (Exception e) when (e is SocketException or IOException or GuestException
             || (e is OperationCanceledException && !ct.IsCancellationRequested))
@@ -114,6 +114,22 @@ internal sealed class Machines(
             return (answer.Machine, answer.Refusal);
         }
         return (null, await FindAsync(caller, idOrSlugOrName, ct) is null ? Refusal.NotFound("sandbox") : Refusal.Conflict("the sandbox is destroyed"));
+    }
+
+    /// <summary>The environment that the next command gets; an ended machine has none.</summary>
+    public async Task<(MachineEnv? Env, Refusal? Refusal)> EnvAsync(Caller caller, string idOrSlugOrName, CancellationToken ct)
+    {
+        if (directory.Find(caller.TenantId, idOrSlugOrName) is { } resident)
+            return (resident.Env(seal), null);
+        return await FindAsync(caller, idOrSlugOrName, ct) is null ? (null, Refusal.NotFound("sandbox")) : (MachineEnv.Empty, null);
+    }
+
+    public async Task<(MachineEnv? Env, Refusal? Refusal)> ChangeEnvAsync(Caller caller, string idOrSlugOrName, EnvChange change, CancellationToken ct)
+    {
+        if (directory.Find(caller.TenantId, idOrSlugOrName) is not { } resident)
+            return (null, await FindAsync(caller, idOrSlugOrName, ct) is null ? Refusal.NotFound("sandbox") : Refusal.Conflict("the sandbox is destroyed"));
+        var answer = await GrainOf(resident.Row.Id).ChangeEnv(change);
+        return answer.Refusal is { } refusal ? (null, refusal) : (seal.Open(answer.Machine?.SealedEnv), null);
     }
 
     private IMachineGrain GrainOf(string machine) => grains.GetGrain<IMachineGrain>(GrainKeys.Join(settings.Node, machine));

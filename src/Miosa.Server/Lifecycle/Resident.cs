@@ -12,6 +12,7 @@ internal sealed class Resident(Machine row, GuestRoad? road)
     private static readonly TimeSpan LookAgainAfter = TimeSpan.FromSeconds(1);
 
     private volatile Machine row = row;
+    private volatile OpenedEnv? opened;
     private int users;
     private long lastUsedMs = (row.LastActivityAt ?? row.CreatedAt).ToUnixTimeMilliseconds();
 
@@ -24,14 +25,22 @@ internal sealed class Resident(Machine row, GuestRoad? road)
     /// <summary>Null until the machine was launched.</summary>
     public GuestRoad? Road { get; set; } = road;
 
-    /// <summary>The decrypted environment, kept after the first use; null until then.</summary>
-    public IReadOnlyDictionary<string, string>? Env { get; set; }
-
     public DateTimeOffset LastUsed => DateTimeOffset.FromUnixTimeMilliseconds(Volatile.Read(ref lastUsedMs));
 
     public bool IsBusy => Volatile.Read(ref users) > 0;
 
     public void Touch(DateTimeOffset now) => Volatile.Write(ref lastUsedMs, now.ToUnixTimeMilliseconds());
+
+    /// <summary>The environment of the row as it is now; decrypted once for each row that changes it.</summary>
+    public MachineEnv Env(EnvSeal seal)
+    {
+        var @sealed = row.SealedEnv;
+        if (opened is { } last && ReferenceEquals(last.Sealed, @sealed))
+            return last.Env;
+        var env = seal.Open(@sealed);
+        opened = new OpenedEnv(@sealed, env);
+        return env;
+    }
 
     /// <summary>Busy until the returned lease is disposed; the idle limit counts from then.</summary>
     public IDisposable Enter(TimeProvider time)
@@ -61,6 +70,9 @@ internal sealed class Resident(Machine row, GuestRoad? road)
             due = now + LookAgainAfter;
         return due;
     }
+
+    // One object: an old environment can never stand beside a new row.
+    private sealed record OpenedEnv(byte[]? Sealed, MachineEnv Env);
 
     private sealed class Lease(Resident resident, TimeProvider time) : IDisposable
     {

@@ -27,13 +27,10 @@ internal sealed partial class SandboxFields(Sizes sizes, EnvSeal seal, ServerSet
     /// <summary>Refused rather than ignored: the caller would believe it happened.</summary>
     private static readonly string[] NotYet = ["database", "services", "github_repo_url", "github_branch", "github_clone_path"];
 
-    [GeneratedRegex("^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$")]
+    [GeneratedRegex(@"\A[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?\z")]
     private static partial Regex SlugPattern();
 
-    [GeneratedRegex("^[A-Za-z_][A-Za-z0-9_]*$")]
-    private static partial Regex EnvName();
-
-    [GeneratedRegex("^[A-Za-z0-9][A-Za-z0-9._:/-]*$")]
+    [GeneratedRegex(@"\A[A-Za-z0-9][A-Za-z0-9._:/-]*\z")]
     private static partial Regex ImageName();
 
     /// <summary>A checked draft in state provisioning, or every fault of the body.</summary>
@@ -71,7 +68,7 @@ internal sealed partial class SandboxFields(Sizes sizes, EnvSeal seal, ServerSet
             IdleTimeoutSec = fields.Int("idle_timeout_sec", 0, MaxTimeoutSec) ?? 0,
             AlwaysOn = fields.Bool("always_on") ?? false,
             Persistent = Persistent(fields, metadata) ?? false,
-            SealedEnv = seal.Seal(fields.TextMap("env", EnvName())),
+            SealedEnv = seal.Seal(EnvOf(fields, now)),
             Metadata = metadata?.ToJsonString() ?? "{}",
             Tags = Tags(fields),
             Entrypoint = fields.Text("entrypoint", 65536),
@@ -151,6 +148,14 @@ internal sealed partial class SandboxFields(Sizes sizes, EnvSeal seal, ServerSet
                 + $"this server gives one machine at most {settings.MaxVcpus}, {settings.MaxMemoryMb} and {settings.MaxDiskMb}");
         }
         return (shape == named ? Sizes.Canonical(size) : null, shape);
+    }
+
+    private static MachineEnv EnvOf(Fields fields, DateTimeOffset now)
+    {
+        var env = MachineEnv.Of(fields.TextMap("env", MachineEnv.Key()), now);
+        if (env.Excess() is { } excess)
+            fields.Fail("env", excess);
+        return env;
     }
 
     private static string? Slug(Fields fields) =>

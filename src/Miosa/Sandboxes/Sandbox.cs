@@ -29,6 +29,7 @@ public sealed class Sandbox : IDisposable, IAsyncDisposable
         this.info = info;
         Files = new SandboxFiles(pipeline, info.Id);
         Events = new SandboxEvents(pipeline, info.Id);
+        Env = new SandboxEnv(pipeline, info.Id);
     }
 
     /// <summary>Opaque id, <c>sbx_…</c>.</summary>
@@ -51,6 +52,9 @@ public sealed class Sandbox : IDisposable, IAsyncDisposable
 
     /// <summary>Follow what happens to it.</summary>
     public SandboxEvents Events { get; }
+
+    /// <summary>The environment variables of its later commands.</summary>
+    public SandboxEnv Env { get; }
 
     /// <summary>Runs a shell string and waits for its end. It is not retried once it may have begun.</summary>
     /// <param name="command">Runs through <c>bash -c</c> in the environment of a login shell.</param>
