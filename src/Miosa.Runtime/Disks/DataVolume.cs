@@ -101,6 +101,34 @@ internal sealed class DataVolume : IDisposable
         return id;
     }
 
+    /// <summary>A copy of a disk that stands still; constant in time on btrfs.</summary>
+    /// <returns>The id of the subvolume, 0 where there are none.</returns>
+    public ulong Copy(string disk, string toDirectory)
+    {
+        if (!Directory.Exists(toDirectory)) Libc.Mkdir(toDirectory, 0x1c0);
+        if (!HasLimits)
+        {
+            // No copy of a moment without copying: what the file system can share it shares.
+            Tools.Run("cp", ["-a", "--reflink=auto", "--", disk, toDirectory + "/disk"]);
+            return 0;
+        }
+        using (var source = Libc.Open(disk, Libc.O_RDONLY | Libc.O_DIRECTORY))
+        using (var parent = Libc.Open(toDirectory, Libc.O_RDONLY | Libc.O_DIRECTORY))
+            Btrfs.Snapshot(source, parent, "disk");
+        using var copy = Libc.Open(toDirectory + "/disk", Libc.O_RDONLY | Libc.O_DIRECTORY);
+        return Btrfs.SubvolumeId(copy);
+    }
+
+    /// <summary>Makes a copied disk fit for a machine: a limit, and none of the overlay's own state.</summary>
+    public void Renew(string machineDirectory, uint owner, long sizeMb)
+    {
+        var work = machineDirectory + "/disk/work";
+        Tree.Delete(work);
+        Libc.Mkdir(work, 0x1ed);
+        Libc.Chown(work, owner, owner);
+        Limit(machineDirectory, sizeMb);
+    }
+
     public void Limit(string machineDirectory, long sizeMb)
     {
         if (!HasLimits) return;

@@ -27,7 +27,7 @@ internal static unsafe class LauncherRoot
         using (var root = Mounts.Create("tmpfs", Mounts.MOUNT_ATTR_NOSUID, ("mode", "755"), ("size", "1m")))
         {
             Mounts.Attach(root, workDirectory);
-            foreach (var name in new[] { "data", "proc", "dev", "empty", "mnt", "lower" }) Libc.Mkdir($"{workDirectory}/{name}", 0x1ed);
+            foreach (var name in new[] { "data", "proc", "dev", "empty", "mnt", "lower", "disk" }) Libc.Mkdir($"{workDirectory}/{name}", 0x1ed);
             Mounts.Attach(data, workDirectory + "/data");
             Mounts.Attach(proc, workDirectory + "/proc");
         }

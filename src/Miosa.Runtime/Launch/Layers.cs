@@ -2,10 +2,11 @@ using Miosa.Runtime.Linux;
 
 namespace Miosa.Runtime.Launch;
 
-/// <summary>The root of a machine: its image seen through its id range below, its own disk above.</summary>
+/// <summary>The root of a machine: its image below and its own disk above, both seen through its id range.</summary>
 internal static class Layers
 {
     private const string Lower = "/lower";
+    private const string Disk = "/disk";
 
     /// <returns>A detached mount that appears in no namespace until the machine attaches it.</returns>
     public static Fd Mount(LaunchOrder order, Fd userNamespace)
@@ -16,14 +17,19 @@ internal static class Layers
         Mounts.Attach(lower, Lower);
         try
         {
-            var disk = "/data/" + order.Disk;
+            using var own = Mounts.CloneTree("/data/" + order.Disk);
+            if (order.IsIdMapped) Mounts.SetAttributes(own, Mounts.MOUNT_ATTR_IDMAP, userNamespace);
+            Mounts.Attach(own, Disk);
+            if (order.IsIdMapped) MachineOwner.Enter(order.BaseId);
             // Nothing is moved by reference: what the upper directory holds is whole, so that it can become a layer.
             // volatile: no sync of the whole data volume when one machine ends or asks for it (docs/adr/0003).
             return Mounts.Create("overlay", Mounts.MOUNT_ATTR_NODEV,
-                ("lowerdir", Lower), ("upperdir", disk + "/upper"), ("workdir", disk + "/work"), ("redirect_dir", "nofollow"), ("metacopy", "off"), ("volatile", null));
+                ("lowerdir", Lower), ("upperdir", Disk + "/upper"), ("workdir", Disk + "/work"), ("redirect_dir", "nofollow"), ("metacopy", "off"), ("volatile", null));
         }
         finally
         {
+            if (order.IsIdMapped) MachineOwner.Leave();
+            Libc.Umount(Disk, Mounts.MNT_DETACH);
             Libc.Umount(Lower, Mounts.MNT_DETACH);
         }
     }

@@ -1,5 +1,6 @@
 using System.Text.Json;
 using System.Text.Json.Serialization;
+using Miosa.Runtime.Disks;
 using Miosa.Runtime.Linux;
 using Miosa.Runtime.Wire;
 
@@ -17,6 +18,9 @@ internal sealed record MachineRecord
 
     /// <summary>The image content it stands on, which must stay while it lives.</summary>
     public required string Rootfs { get; init; }
+
+    /// <summary>The image as it was: its name may mean another by now. Null in records of an earlier version.</summary>
+    public ImageInfo? Base { get; init; }
 }
 
 /// <summary>A machine in memory. <see cref="Turn"/> is held by whoever changes it.</summary>
@@ -47,6 +51,7 @@ internal sealed class Machine(string id) : IDisposable
 
 [JsonSourceGenerationOptions(PropertyNamingPolicy = JsonKnownNamingPolicy.SnakeCaseLower, WriteIndented = true)]
 [JsonSerializable(typeof(MachineRecord))]
+[JsonSerializable(typeof(SnapshotRecord))]
 internal sealed partial class MachineJson : JsonSerializerContext;
 
 /// <summary>machine.json: replaced whole, so that a kill at any moment leaves the old one or the new one.</summary>

@@ -16,6 +16,11 @@ internal static partial class MachineChecks
             ? machine
             : throw new Refusal(RuntimeErrors.BadRequest, "\"machine\" must be [a-z0-9_-]{1,64}");
 
+    public static string Snapshot(string? snapshot) =>
+        snapshot is not null && MachineId().IsMatch(snapshot)
+            ? snapshot
+            : throw new Refusal(RuntimeErrors.BadRequest, "a snapshot is [a-z0-9_-]{1,64}");
+
     public static string Image(string? image) =>
         image is not null && ImageName().IsMatch(image)
             ? image

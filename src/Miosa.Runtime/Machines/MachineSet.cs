@@ -13,8 +13,8 @@ using Miosa.Runtime.Wire;
 namespace Miosa.Runtime.Machines;
 
 /// <summary>All machines of this instance and what can be done with one.</summary>
-internal sealed class MachineSet(
-    RuntimeSettings settings, ImageStore images, DataVolume volume, MachineCgroups cgroups, MachineNetwork network, LauncherLink launcher, uint serverGroup, bool isIdMapped) : IDisposable
+internal sealed partial class MachineSet(
+    RuntimeSettings settings, ImageStore images, DataVolume volume, SnapshotStore snapshots, MachineCgroups cgroups, MachineNetwork network, LauncherLink launcher, uint serverGroup, bool isIdMapped) : IDisposable
 {
     private const string SearchPath = "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
     private static readonly TimeSpan KillDeadline = TimeSpan.FromSeconds(20);
@@ -29,7 +29,16 @@ internal sealed class MachineSet(
 
     public IReadOnlyList<MachineInfo> List() => [.. machines.Values.Select(machine => machine.Record?.Info).OfType<MachineInfo>().OrderBy(info => info.Machine, StringComparer.Ordinal)];
 
-    public async Task<MachineInfo> LaunchAsync(RuntimeRequest request, CancellationToken ct)
+    public Task<MachineInfo> LaunchAsync(RuntimeRequest request, CancellationToken ct)
+    {
+        if (request.From is not null) return LaunchFromAsync(request, ct);
+        var name = MachineChecks.Image(request.Image);
+        var image = images.Find(name) ?? throw new Refusal(RuntimeErrors.ImageNotFound, $"image \"{name}\" is not in the store");
+        return LaunchAsync(request, image, copy: null, ImageStore.Rootfs(image), ct);
+    }
+
+    /// <param name="copy">Makes the disk in the machine's directory and gives its subvolume; null for an empty disk.</param>
+    private async Task<MachineInfo> LaunchAsync(RuntimeRequest request, ImageInfo image, Func<string, ulong>? copy, string rootfs, CancellationToken ct)
     {
         var id = MachineChecks.Machine(request);
         var imageName = MachineChecks.Image(request.Image);
@@ -51,14 +60,13 @@ internal sealed class MachineSet(
         };
         var hostname = MachineChecks.Hostname(request.Hostname, id);
         if (info.Socket.Length > Sockets.PathLimit) throw new Refusal(RuntimeErrors.BadRequest, $"the socket path \"{info.Socket}\" is longer than {Sockets.PathLimit}: use a shorter id or a shorter --run");
-        var image = images.Find(imageName) ?? throw new Refusal(RuntimeErrors.ImageNotFound, $"image \"{imageName}\" is not in the store");
 
-        var machine = new Machine(id) { Rootfs = ImageStore.Rootfs(image) };
+        var machine = new Machine(id) { Rootfs = rootfs };
         await machine.Turn.WaitAsync(ct);
         if (!machines.TryAdd(id, machine)) throw new Refusal(RuntimeErrors.Exists, $"machine \"{id}\" exists");
         try
         {
-            Start(machine, info, image, hostname);
+            Start(machine, info, image, rootfs, hostname, copy);
             return machine.Record!.Info; // Start sets it or throws
         }
         catch
@@ -74,7 +82,7 @@ internal sealed class MachineSet(
     }
 
     /// <summary>The numbered steps of a launch; the ones between 6 and 7 are <see cref="MachinePlan"/>.</summary>
-    private void Start(Machine machine, MachineInfo info, ImageInfo image, string hostname)
+    private void Start(Machine machine, MachineInfo info, ImageInfo image, string rootfs, string hostname, Func<string, ulong>? copy)
     {
         var id = machine.Id;
         var clock = Stopwatch.StartNew();
@@ -106,7 +114,8 @@ internal sealed class MachineSet(
             steps.Do("disk", () =>
             {
                 Libc.Mkdir(directory, 0x1c0);
-                subvolume = volume.Create(directory, baseId, info.DiskMb, EtcFiles(hostname, info.Network));
+                subvolume = copy is null ? volume.Create(directory, OwnerOf(baseId), info.DiskMb, EtcFiles(hostname, info.Network)) : copy(directory);
+                if (copy is not null) volume.Renew(directory, OwnerOf(baseId), info.DiskMb);
                 // On the machine's own disk: it can reopen its descriptors, and what it writes must count against it.
                 log = Libc.Open(directory + "/disk/guest.log", Libc.O_WRONLY | Libc.O_CREAT | Libc.O_APPEND, 0x180);
             }, () => DeleteDisk(directory, subvolume));
@@ -117,7 +126,7 @@ internal sealed class MachineSet(
                 cgroupFds = cgroups.OpenEntries(id);
             }, () => cgroups.Remove(id));
             // 5, 6: the launcher's steps and the machine's own
-            steps.Do("launch", () => reply = launcher.Launch(Order(info, image, hostname, baseId, slot, cgroupFds.Count), [listen!, log!, .. cgroupFds]), // set by steps 2 and 3
+            steps.Do("launch", () => reply = launcher.Launch(Order(info, image, rootfs, hostname, baseId, slot, cgroupFds.Count), [listen!, log!, .. cgroupFds]), // set by steps 2 and 3
                 () => Abandon(id, reply.Pid));
             if (reply.FailedStep is { } failed) throw new LinuxException("launch", $"{id}: {failed}: {reply.Message}", reply.Errno);
             // 7
@@ -137,7 +146,8 @@ internal sealed class MachineSet(
                     Slot = slot,
                     PidStart = start,
                     Subvolume = subvolume,
-                    Rootfs = ImageStore.Rootfs(image),
+                    Rootfs = rootfs,
+                    Base = image,
                 };
                 MachineFile.Write(directory, machine.Record);
             });
@@ -293,7 +303,7 @@ internal sealed class MachineSet(
     {
         try
         {
-            var inUse = machines.Values.Select(machine => machine.Record?.Rootfs ?? machine.Rootfs).OfType<string>().ToHashSet(StringComparer.Ordinal);
+            var inUse = machines.Values.Select(machine => machine.Record?.Rootfs ?? machine.Rootfs).OfType<string>().Concat(snapshots.Rootfs).ToHashSet(StringComparer.Ordinal);
             foreach (var subvolume in images.Collect(inUse, isAtStart)) emptyQgroups.Enqueue(subvolume);
         }
         catch (Exception e) when (e is CommandFailure or LinuxException)
@@ -311,11 +321,11 @@ internal sealed class MachineSet(
 
     public void Dispose() => deaths.Dispose();
 
-    private LaunchOrder Order(MachineInfo info, ImageInfo image, string hostname, uint baseId, int slot, int cgroupFds) => new()
+    private LaunchOrder Order(MachineInfo info, ImageInfo image, string rootfs, string hostname, uint baseId, int slot, int cgroupFds) => new()
     {
         Machine = info.Machine,
         Hostname = hostname,
-        Rootfs = isIdMapped ? ImageStore.Rootfs(image) : images.ShiftedRootfs(image, baseId),
+        Rootfs = isIdMapped ? rootfs : images.ShiftedRootfs(image, baseId),
         Disk = $"machines/{info.Machine}/disk",
         BaseId = baseId,
         IsIdMapped = isIdMapped,
@@ -339,6 +349,9 @@ internal sealed class MachineSet(
             PrefixLength = 30,
         },
     };
+
+    // On disk every disk has the ids that it has inside: its mount maps them, and a copy of it fits any other range.
+    private uint OwnerOf(uint baseId) => isIdMapped ? 0 : baseId;
 
     private Dictionary<string, string> EtcFiles(string hostname, bool hasNetwork) => new()
     {

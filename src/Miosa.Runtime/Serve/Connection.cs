@@ -140,12 +140,22 @@ internal sealed class Connection(Socket client, MachineSet machines, ImageStore 
         RuntimeOps.Watch => await WatchAsync(request, ct),
         RuntimeOps.Images => Ok(request, new ImageList { Images = images.List() }, RuntimeWireJson.Default.ImageList),
         RuntimeOps.Import => await ImportAsync(request, ct),
+        RuntimeOps.Snapshot => Ok(request, await machines.SnapshotAsync(request, CancellationToken.None), RuntimeWireJson.Default.SnapshotInfo),
+        RuntimeOps.Snapshots => Ok(request, new SnapshotList { Snapshots = machines.Snapshots() }, RuntimeWireJson.Default.SnapshotList),
+        RuntimeOps.DeleteSnapshot => DeleteSnapshot(request),
+        RuntimeOps.Fork => Ok(request, await machines.ForkAsync(request, CancellationToken.None), RuntimeWireJson.Default.MachineInfo),
         RuntimeOps.Commit => Ok(request, await machines.CommitAsync(request, CancellationToken.None), RuntimeWireJson.Default.ImageInfo),
         RuntimeOps.Tag => Ok(request, await Task.Run(() => ImageOrders.Tag(images, request), CancellationToken.None), RuntimeWireJson.Default.ImageInfo),
         RuntimeOps.RemoveImage => await RemoveImageAsync(request),
         RuntimeOps.Bootstrap => await LongAsync(request, progress => ImageOrders.Bootstrap(images, cache, request, progress), ct),
         _ => Error(request.Id, RuntimeErrors.BadRequest, $"there is no operation \"{request.Op}\""),
     };
+
+    private RuntimeAnswer DeleteSnapshot(RuntimeRequest request)
+    {
+        machines.DeleteSnapshot(request);
+        return Ok(request, new RuntimeNothing(), RuntimeWireJson.Default.RuntimeNothing);
+    }
 
     private async Task<RuntimeAnswer> DestroyAsync(RuntimeRequest request)
     {

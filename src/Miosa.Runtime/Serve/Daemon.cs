@@ -34,7 +34,7 @@ internal sealed class Daemon(RuntimeSettings settings)
         using var launcher = new LauncherLink(settings, guest);
         launcher.Start();
         var images = new ImageStore(settings);
-        using var machines = new MachineSet(settings, images, volume, cgroups, network, launcher, account?.Gid ?? 0, isIdMapped);
+        using var machines = new MachineSet(settings, images, volume, new SnapshotStore(settings, volume), cgroups, network, launcher, account?.Gid ?? 0, isIdMapped);
         machines.Adopt();
         machines.CollectImages(isAtStart: true);
 

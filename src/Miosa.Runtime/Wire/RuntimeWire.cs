@@ -20,6 +20,13 @@ internal sealed record RuntimeRequest
     public bool? Network { get; init; }
     public string? Name { get; init; }
     public string? Path { get; init; }
+    public string? Snapshot { get; init; }
+
+    /// <summary>A snapshot whose copy is the disk of the launched machine.</summary>
+    public string? From { get; init; }
+
+    /// <summary>The machine that is forked.</summary>
+    public string? Source { get; init; }
     public IReadOnlyDictionary<string, string>? Env { get; init; }
     public string? Workdir { get; init; }
     public string? User { get; init; }
@@ -100,6 +107,31 @@ internal sealed record MachineInfo
     public required DateTimeOffset StartedAt { get; init; }
     public required double BootMs { get; init; }
     public MachineUsage? Usage { get; init; }
+
+    /// <summary>How long the source of a fork stood still.</summary>
+    public double? FrozenMs { get; init; }
+}
+
+/// <summary>A stored copy of a machine's disk.</summary>
+internal sealed record SnapshotInfo
+{
+    public required string Snapshot { get; init; }
+    public required string Machine { get; init; }
+    public required string Image { get; init; }
+    public required DateTimeOffset CreatedAt { get; init; }
+
+    /// <summary>What the machine had written when it was last counted.</summary>
+    public long SizeBytes { get; init; }
+    public long DiskMb { get; init; }
+
+    /// <summary>How long the machine stood still; only in the answer that made it.</summary>
+    public double? FrozenMs { get; init; }
+}
+
+/// <summary>The answer to <c>snapshots</c>.</summary>
+internal sealed record SnapshotList
+{
+    public required IReadOnlyList<SnapshotInfo> Snapshots { get; init; }
 }
 
 internal sealed record MachineUsage
@@ -188,6 +220,10 @@ internal static class RuntimeOps
     public const string Tag = "tag";
     public const string RemoveImage = "remove_image";
     public const string Bootstrap = "bootstrap";
+    public const string Snapshot = "snapshot";
+    public const string Snapshots = "snapshots";
+    public const string DeleteSnapshot = "delete_snapshot";
+    public const string Fork = "fork";
 }
 
 [JsonSourceGenerationOptions(
@@ -197,6 +233,8 @@ internal static class RuntimeOps
 [JsonSerializable(typeof(RuntimeAnswer))]
 [JsonSerializable(typeof(RuntimeProgress))]
 [JsonSerializable(typeof(MachineChange))]
+[JsonSerializable(typeof(SnapshotInfo))]
+[JsonSerializable(typeof(SnapshotList))]
 [JsonSerializable(typeof(RuntimeHello))]
 [JsonSerializable(typeof(MachineInfo))]
 [JsonSerializable(typeof(MachineList))]
