@@ -7,6 +7,7 @@ var stories = new Dictionary<string, Func<Task>>
     ["first"] = FirstSandbox.RunAsync,
     ["files"] = Files.RunAsync,
     ["streaming"] = Streaming.RunAsync,
+    ["watch"] = Watch.RunAsync,
     ["lifecycle"] = Lifecycle.RunAsync,
 };
 

@@ -261,3 +261,57 @@ public sealed record RefusedItem
     /// <summary>Why.</summary>
     public required string Error { get; init; }
 }
+
+/// <summary>The kinds of <see cref="FileWatchEvent"/>.</summary>
+public static class FileWatchEvents
+{
+    /// <summary>It appeared, or was moved here from outside the watched folder.</summary>
+    public const string Created = "created";
+
+    /// <summary>Its content or its attributes changed. Changes of one file within 20 ms may be told once.</summary>
+    public const string Modified = "modified";
+
+    /// <summary>It is gone, or was moved out of the watched folder. A folder stands for all that was in it.</summary>
+    public const string Deleted = "deleted";
+
+    /// <summary>It was renamed or moved within the watched folder; <see cref="FileWatchEvent.OldPath"/> is its path before.</summary>
+    public const string Renamed = "renamed";
+
+    /// <summary>More happened than could be told: look at the folder again. The watch goes on.</summary>
+    public const string Rescan = "rescan";
+
+    /// <summary>The watched folder itself is gone; the last event. <see cref="FileWatchEvent.Message"/> says how.</summary>
+    public const string Ended = "ended";
+
+    /// <summary>The watch cannot go on; the last event. <see cref="FileWatchEvent.Message"/> says why.</summary>
+    public const string Error = "error";
+}
+
+/// <summary>A change below a watched folder.</summary>
+public sealed record FileWatchEvent
+{
+    /// <summary>The kind, one of <see cref="FileWatchEvents"/>.</summary>
+    public required string Event { get; init; }
+
+    /// <summary>Same as <see cref="Event"/>.</summary>
+    public required string Type { get; init; }
+
+    /// <summary>Absolute path now; the watched folder for events about the watch itself.</summary>
+    public required string Path { get; init; }
+
+    /// <summary>Absolute path before; renames only.</summary>
+    public string? OldPath { get; init; }
+
+    /// <summary>True for a folder.</summary>
+    public bool IsDir { get; init; }
+
+    /// <summary>Bytes when it was told; files that are still there only.</summary>
+    public long? SizeBytes { get; init; }
+
+    /// <summary>Time of the change.</summary>
+    public DateTimeOffset Ts { get; init; }
+
+    /// <summary>For people; events about the watch itself only.</summary>
+    [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
+    public string? Message { get; init; }
+}

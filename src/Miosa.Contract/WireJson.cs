@@ -21,6 +21,7 @@ namespace Miosa;
 [JsonSerializable(typeof(WriteManyResult))]
 [JsonSerializable(typeof(SandboxEnvList))]
 [JsonSerializable(typeof(SandboxEnvDeleted))]
+[JsonSerializable(typeof(FileWatchEvent))]
 [JsonSerializable(typeof(OkBody))]
 [JsonSerializable(typeof(SandboxEvent))]
 [JsonSerializable(typeof(Readiness))]

@@ -28,6 +28,9 @@ namespace Miosa.Guest;
 [JsonSerializable(typeof(MoveCall))]
 [JsonSerializable(typeof(CopyCall))]
 [JsonSerializable(typeof(ChmodCall))]
+[JsonSerializable(typeof(WatchCall))]
+[JsonSerializable(typeof(GuestChange))]
+[JsonSerializable(typeof(WatchReply))]
 internal sealed partial class GuestJson : JsonSerializerContext
 {
     /// <summary>

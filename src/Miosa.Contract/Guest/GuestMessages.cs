@@ -14,6 +14,7 @@ internal static class GuestVerb
     public const string FileMove = "file.move";
     public const string FileCopy = "file.copy";
     public const string FileChmod = "file.chmod";
+    public const string FileWatch = "file.watch";
     public const string Info = "info";
 }
 

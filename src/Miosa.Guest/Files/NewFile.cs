@@ -56,7 +56,7 @@ internal sealed class NewFile : IDisposable
             return fd;
         if (Libc.LastErrno is not (Errno.EOPNOTSUPP or Errno.EISDIR or Errno.EINVAL or Errno.ENOENT))
             throw new LinuxException("create", _place.Path, Libc.LastErrno);
-        var name = TemporaryNames.Next();
+        var name = TemporaryNames.Next(replaces: _old is not null);
         fd = Libc.Check(Libc.OpenAt(_place.Directory, name, Libc.WriteOnly | Libc.Create | Libc.Exclusive | Libc.NoFollow, 0x180), "create", _place.Path);
         _temporaryZ = name;
         return fd;
@@ -72,7 +72,7 @@ internal sealed class NewFile : IDisposable
             if (Libc.LastErrno != Errno.EEXIST || !overwrite)
                 throw new LinuxException("create", _place.Path, Libc.LastErrno);
             // A link cannot replace a name; a rename can.
-            var name = TemporaryNames.Next();
+            var name = TemporaryNames.Next(replaces: _old is not null);
             Libc.Check(Libc.LinkOpenFile(self, _place.Directory, name), "create", _place.Path);
             _temporaryZ = name;
         }

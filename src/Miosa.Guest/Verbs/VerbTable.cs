@@ -3,8 +3,11 @@ using Miosa.Guest.Wire;
 
 namespace Miosa.Guest.Verbs;
 
-/// <summary>Runs on a thread of its own from OPEN to the end; returns the payload of RESULT or throws what becomes ERROR.</summary>
-internal delegate byte[] Verb(GuestStream stream, ReadOnlySpan<byte> open);
+/// <summary>
+/// Runs on a thread of its own from OPEN to the end; returns the payload of RESULT or throws what becomes ERROR. Null: the stream was handed on
+/// to somebody who ends it later.
+/// </summary>
+internal delegate byte[]? Verb(GuestStream stream, ReadOnlySpan<byte> open);
 
 /// <summary>Everything the guest can do, by name. A new verb is a file beside this one and a line here.</summary>
 internal static class VerbTable
@@ -22,6 +25,7 @@ internal static class VerbTable
         (GuestVerb.FileMove, Move.Run),
         (GuestVerb.FileCopy, Copy.Run),
         (GuestVerb.FileChmod, Chmod.Run),
+        (GuestVerb.FileWatch, WatchFiles.Run),
         (GuestVerb.Info, Info.Run),
     ];
 

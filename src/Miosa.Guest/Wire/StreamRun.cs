@@ -4,7 +4,10 @@ using Miosa.Guest.Verbs;
 
 namespace Miosa.Guest.Wire;
 
-/// <summary>From OPEN to RESULT or ERROR: finds the verb, runs it, tells how it ended. Nothing a verb does gets past this edge.</summary>
+/// <summary>
+/// From OPEN to RESULT or ERROR: finds the verb, runs it, tells how it ended. Nothing a verb does gets past this edge. A verb that handed its
+/// stream on has no answer here; whoever has the stream calls <see cref="End"/>.
+/// </summary>
 internal static class StreamRun
 {
     public static void Run(GuestStream stream, byte[] open)
@@ -12,6 +15,8 @@ internal static class StreamRun
         try
         {
             var (type, payload) = Answer(stream, open);
+            if (payload is null)
+                return;
             if (payload.Length > FrameLimits.MaxPayload)
                 (type, payload) = Failure(GuestErrorCode.TooLarge, "the answer does not fit a frame");
             stream.Connection.Send(type, stream.Id, 0, payload);
@@ -23,7 +28,21 @@ internal static class StreamRun
         stream.Connection.Remove(stream);
     }
 
-    private static (FrameType Type, byte[] Payload) Answer(GuestStream stream, byte[] open)
+    /// <summary>Tells how a stream ended that was handed on.</summary>
+    public static void End(GuestStream stream, FrameType type, byte[] payload)
+    {
+        try
+        {
+            stream.Connection.Send(type, stream.Id, 0, payload);
+        }
+        catch (ConnectionLostException)
+        {
+            // As above.
+        }
+        stream.Connection.Remove(stream);
+    }
+
+    private static (FrameType Type, byte[]? Payload) Answer(GuestStream stream, byte[] open)
     {
         try
         {
@@ -61,6 +80,6 @@ internal static class StreamRun
         }
     }
 
-    private static (FrameType Type, byte[] Payload) Failure(string code, string message) =>
+    public static (FrameType Type, byte[] Payload) Failure(string code, string message) =>
         (FrameType.Error, JsonSerializer.SerializeToUtf8Bytes(new GuestError { Code = code, Message = message }, GuestJson.Wire.GuestError));
 }

@@ -19,6 +19,7 @@ internal static class FileEndpoints
         Read("GET", FileFacts.ByQueryAsync, $"{Files}/stat");
         Read("POST", FileFacts.ByBodyAsync, $"{Files}/stat");
         Read("GET", FileDownload.ByQueryAsync, $"{Files}/read", $"{Files}/download", $"{Fs}/read");
+        routes.MapStream("GET", $"{Files}/watch", FileWatch.StreamAsync).Needs(Scopes.SandboxesRead);
         Read("GET", FileDownload.ByUrlAsync, Named);
 
         Write("POST", FileWrite.ByBodyAsync, Files, $"{Files}/write", $"{Fs}/write");

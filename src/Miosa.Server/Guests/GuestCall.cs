@@ -131,6 +131,15 @@ internal sealed class GuestCall(GuestConnection connection, uint id, bool takesD
         return flushed.IsCompleted;
     }
 
+    /// <summary>Tells the guest to stop and does not wait: for a call that nobody looks at any more, also while its machine is frozen.</summary>
+    public void Abandon()
+    {
+        _inbound?.Reader.CancelPendingRead();
+        if (_reply.Task.IsCompleted || Interlocked.Exchange(ref _cancelled, 1) != 0)
+            return;
+        _ = SendCancelAsync();
+    }
+
     /// <summary>Read loop: RESULT.</summary>
     public void Succeed(byte[] payload)
     {
@@ -164,6 +173,18 @@ internal sealed class GuestCall(GuestConnection connection, uint id, bool takesD
     {
         connection.Cut(why, cause);
         return new GuestException(GuestException.Protocol, why, cause);
+    }
+
+    private async Task SendCancelAsync()
+    {
+        try
+        {
+            await connection.SendAsync(FrameType.Cancel, id, 0, default, CancellationToken.None);
+        }
+        catch (GuestException)
+        {
+            // The connection is gone, and the call with it.
+        }
     }
 
     private async ValueTask ReturnConsumedAsync(PipeReader reader)

@@ -38,14 +38,18 @@ internal sealed class Machines(
     /// </summary>
     public async ValueTask<Admitted> AdmitAsync(HttpContext context, string idOrSlugOrName, AdmitFor purpose)
     {
-        var caller = context.Caller();
-        if (directory.Find(caller.TenantId, idOrSlugOrName) is not { } resident)
-        {
-            return new Admitted(await FindAsync(caller, idOrSlugOrName, context.RequestAborted) is null
-                ? Refusal.NotFound("sandbox")
-                : Refusal.Conflict("the sandbox is destroyed"));
-        }
+        if (directory.Find(context.Caller().TenantId, idOrSlugOrName) is not { } resident)
+            return new Admitted(await UnknownAsync(context, idOrSlugOrName));
         context.Response.RegisterForDispose(resident.Enter(time));
+        return await AdmitAsync(resident, purpose, context.RequestAborted);
+    }
+
+    /// <summary>The same for a request that stays open and only looks on: the machine is busy while it is admitted, not until it ends.</summary>
+    public async ValueTask<Admitted> AdmitOnlookerAsync(HttpContext context, string idOrSlugOrName, AdmitFor purpose)
+    {
+        if (directory.Find(context.Caller().TenantId, idOrSlugOrName) is not { } resident)
+            return new Admitted(await UnknownAsync(context, idOrSlugOrName));
+        using var admitted = resident.Enter(time);
         return await AdmitAsync(resident, purpose, context.RequestAborted);
     }
 
@@ -73,6 +77,11 @@ internal sealed class Machines(
             return new Admitted(Refusal.AgentUnavailable($"the sandbox does not answer ({purpose}): {e.Message}"));
         }
     }
+
+    private async ValueTask<Refusal> UnknownAsync(HttpContext context, string idOrSlugOrName) =>
+        await FindAsync(context.Caller(), idOrSlugOrName, context.RequestAborted) is null
+            ? Refusal.NotFound("sandbox")
+            : Refusal.Conflict("the sandbox is destroyed");
 
     /// <summary>Makes a machine of a checked draft (its id is filled in here): from the pool when one is ready, else cold.</summary>
     public async Task<(Machine? Machine, Refusal? Refusal)> CreateAsync(Machine draft)

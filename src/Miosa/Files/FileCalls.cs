@@ -52,6 +52,13 @@ internal static class FileCalls
             static answer => answer.Object(WireJson.Default.FileTreeNode));
     }
 
+    public static Call Watch(string id, string path, bool recursive)
+        => new(HttpMethod.Get, Call.Query(Files(id) + "/watch", ("path", Name(path)), ("recursive", recursive ? "true" : "false")))
+        {
+            Accept = "text/event-stream",
+            IsKeptAlive = true,
+        };
+
     public static Call<FileStat> Stat(string id, string path) => new(HttpMethod.Post, Files(id) + "/stat", static answer => answer.Object(WireJson.Default.FileStat))
     {
         Json = Call.Body(new FilePathRequest { Path = Name(path) }, RequestJson.Default.FilePathRequest),

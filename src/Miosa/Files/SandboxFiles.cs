@@ -173,6 +173,33 @@ public sealed class SandboxFiles
     public FileTreeNode Tree(string path = "/workspace", bool recursive = false, int depth = 3, bool includeHidden = false)
         => pipeline.Send(FileCalls.Tree(id, path, recursive ? 10 : depth, includeHidden));
 
+    /// <summary>
+    /// Follows what changes in a folder. The enumeration begins to watch with its first step; from then on nothing is missed, or an event of type
+    /// <see cref="FileWatchEvents.Rescan"/> says so. It ends after <see cref="FileWatchEvents.Ended"/>, when the watched folder itself is gone; leaving the
+    /// loop ends the watch. It does not connect again by itself, because what happened in between would be missing. A machine serves 900 watches.
+    /// </summary>
+    /// <param name="path">The folder; default <c>/workspace</c>.</param>
+    /// <param name="recursive">Folders below it too, also those that are made later; default true.</param>
+    /// <param name="started">Called once when the sandbox watches, before the first change: what happens after it is told.</param>
+    /// <param name="cancellationToken">Ends the loop.</param>
+    /// <returns>The changes, in the order in which they happened.</returns>
+    /// <exception cref="ConflictException">The machine has too many watches, or watched folders, already.</exception>
+    /// <exception cref="ConnectionException">The connection dropped.</exception>
+    /// <exception cref="MiosaException">The watch could not go on; the message says why.</exception>
+    /// <example>
+    /// <code>
+    /// await foreach (var change in sandbox.Files.WatchDirAsync("/workspace"))
+    ///     Console.WriteLine($"{change.Event} {change.Path}");
+    /// </code>
+    /// </example>
+    public IAsyncEnumerable<FileWatchEvent> WatchDirAsync(
+        string path = "/workspace", bool recursive = true, Action? started = null, CancellationToken cancellationToken = default)
+        => Feed.EnumerateAsync(() => new FileWatchFeed(pipeline, FileCalls.Watch(id, path, recursive), started), cancellationToken);
+
+    /// <inheritdoc cref="WatchDirAsync"/>
+    public IEnumerable<FileWatchEvent> WatchDir(string path = "/workspace", bool recursive = true, Action? started = null)
+        => Feed.Enumerate(() => new FileWatchFeed(pipeline, FileCalls.Watch(id, path, recursive), started));
+
     /// <summary>Facts about a path; a link at its end is not followed.</summary>
     /// <param name="path">The file, folder or link.</param>
     /// <param name="cancellationToken">Ends the wait.</param>
