@@ -183,6 +183,54 @@ public sealed class WatchTests(SharedMachine shared) : IClassFixture<SharedMachi
             Assert.True(since.Elapsed < TimeSpan.FromSeconds(5), "watches are left");
     }
 
+    [Fact]
+    public async Task What_the_kernel_had_no_room_for_is_told_as_a_rescan_and_folders_made_meanwhile_are_watched()
+    {
+        using var watch = await WatchAsync("/workspace/flood", recursive: true);
+        var folder = $"/proc/{_machine.GuestPid}/root/workspace/flood/";
+        var queue = int.Parse(await File.ReadAllTextAsync("/proc/sys/fs/inotify/max_queued_events", TestContext.Current.CancellationToken), System.Globalization.CultureInfo.InvariantCulture);
+        await SignalAsync("STOP");
+        try
+        {
+            for (var i = 0; i < queue; i++)
+                await File.WriteAllBytesAsync(folder + i, [1], TestContext.Current.CancellationToken);
+            Directory.CreateDirectory(folder + "late");
+        }
+        finally
+        {
+            await SignalAsync("CONT");
+        }
+        await watch.UntilAsync("rescan ");
+        await _machine.RunAsync("touch /workspace/flood/late/after");
+        await watch.UntilAsync("created late/after");
+        Assert.Equal(1, watch.Seen.Count(change => change.Event == "rescan"));
+        Assert.Contains("created 0", watch.Lines());
+    }
+
+    [Fact]
+    public async Task More_folders_than_can_be_watched_are_an_error_and_not_silence()
+    {
+        await using var machine = await Machine.StartAsync();
+        await machine.RunAsync("mkdir -p /tmp/wide; cd /tmp/wide; seq 1 32760 | xargs mkdir");
+        using var watch = new Watching("/tmp/wide", await GuestWatch.StartAsync(machine.Guest, "/tmp/wide", true, default));
+        await machine.RunAsync("cd /tmp/wide; seq 40001 40010 | xargs mkdir");
+        var ended = await Assert.ThrowsAsync<GuestException>(watch.UntilEndAsync);
+        Assert.Equal(GuestErrorCode.Busy, ended.Code);
+        Assert.Contains("created 40001", watch.Lines());
+        var refused = await Assert.ThrowsAsync<GuestException>(() => GuestWatch.StartAsync(machine.Guest, "/tmp/wide", true, default));
+        Assert.Equal(GuestErrorCode.Busy, refused.Code);
+        Assert.Contains("watch fewer folders", refused.Message, StringComparison.Ordinal);
+        Assert.Equal(0, await KernelWatchesAsync(machine));
+        using var flat = await GuestWatch.StartAsync(machine.Guest, "/tmp/wide", false, default);
+    }
+
+    private async Task SignalAsync(string signal)
+    {
+        using var process = Process.Start("kill", ["-" + signal, _machine.GuestPid.ToString(System.Globalization.CultureInfo.InvariantCulture)]);
+        await process.WaitForExitAsync();
+        Assert.Equal(0, process.ExitCode);
+    }
+
     private async Task<Watching> WatchAsync(string path, bool recursive, GuestConnection? guest = null)
     {
         await _machine.RunAsync("mkdir -p " + path);
