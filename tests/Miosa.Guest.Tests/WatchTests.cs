@@ -22,9 +22,11 @@ public sealed class WatchTests(SharedMachine shared) : IClassFixture<SharedMachi
     {
         using var watch = await WatchAsync("/workspace/facts", recursive: true);
         var before = DateTimeOffset.UtcNow.ToUnixTimeMilliseconds();
-        await _machine.RunAsync("cd /workspace/facts; printf 12345 > f; mkdir d; rm f");
+        await _machine.RunAsync("cd /workspace/facts; printf 12345 > f; mkdir d");
+        await watch.UntilAsync("created d");
+        await _machine.RunAsync("rm /workspace/facts/f");
         await watch.UntilAsync("deleted f");
-        var modified = watch.Seen.Single(change => change is { Event: "modified" });
+        var modified = watch.Seen.First(change => change is { Event: "modified" });
         Assert.Equal(("/workspace/facts/f", 5L, false), (modified.Path, modified.Size, modified.IsDir));
         Assert.True(modified.AtMs >= before - 1);
         Assert.Contains(watch.Seen, change => change is { Event: "created", Path: "/workspace/facts/d", IsDir: true, Size: null });

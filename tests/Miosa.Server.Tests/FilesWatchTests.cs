@@ -13,8 +13,11 @@ public sealed class FilesWatchTests(ExecMachine machine, ServerPlatform server) 
         await machine.ShellAsync("mkdir -p /workspace/w");
         using var watch = await WatchAsync("path=/workspace/w");
         Assert.Equal("text/event-stream", watch.Response.Content.Headers.ContentType?.ToString());
-        await machine.ShellAsync("cd /workspace/w; printf 12345 > a; mv a b; mkdir d; rm b");
-        var events = await UntilAsync(watch, "deleted");
+        // In two steps: a size is that of the moment in which it was told.
+        await machine.ShellAsync("cd /workspace/w; printf 12345 > a");
+        var events = await UntilAsync(watch, "modified");
+        await machine.ShellAsync("cd /workspace/w; mv a b; mkdir d; rm b");
+        events.AddRange(await UntilAsync(watch, "deleted"));
 
         Assert.Equal(["created", "modified", "renamed", "created", "deleted"], events.Select(e => e.Json.Text("event")));
         Assert.All(events, e =>

@@ -361,6 +361,9 @@ internal sealed class Changes(FolderTree tree, Action<Watcher, FrameType, byte[]
     private static List<Watcher> Recursive(List<(Watcher Watcher, Folder Root)> audience) =>
         audience.FindAll(member => member.Watcher.Recursive).ConvertAll(member => member.Watcher);
 
+    /// <summary>What the kernel calls a file that was made without a name (O_TMPFILE) and has none yet.</summary>
+    private static bool IsNameless(string name) => name.Length > 1 && name[0] == '#' && name.Skip(1).All(char.IsAsciiDigit);
+
     private static void Tell(
         string what, Folder folder, string name, bool isFolder, List<(Watcher Watcher, Folder Root)> audience, Folder? oldFolder = null, string oldName = "")
     {
@@ -374,8 +377,7 @@ internal sealed class Changes(FolderTree tree, Action<Watcher, FrameType, byte[]
                 size = null;
             else if (Libc.StatAt(Libc.AtCwd, RawName.WithZero(path), out var status, Libc.AtNoFollow) == 0)
                 size = status.Size;
-            else if (what == GuestChangeEvent.Modified)
-                // Gone since, which is told next; or a file that never had this name.
+            else if (what == GuestChangeEvent.Modified && IsNameless(name))
                 return;
         }
         var now = Watcher.Now;
