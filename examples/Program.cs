@@ -8,6 +8,7 @@ var stories = new Dictionary<string, Func<Task>>
     ["files"] = Files.RunAsync,
     ["streaming"] = Streaming.RunAsync,
     ["watch"] = Watch.RunAsync,
+    ["fork"] = Fork.RunAsync,
     ["lifecycle"] = Lifecycle.RunAsync,
 };
 

@@ -39,6 +39,7 @@ internal sealed partial class WireJson : JsonSerializerContext;
 [JsonSerializable(typeof(CreateSandboxRequest))]
 [JsonSerializable(typeof(UpdateSandboxRequest))]
 [JsonSerializable(typeof(ExtendSandboxRequest))]
+[JsonSerializable(typeof(ForkSandboxRequest))]
 [JsonSerializable(typeof(SandboxTagsRequest))]
 [JsonSerializable(typeof(ExecRequest))]
 [JsonSerializable(typeof(SandboxEnvSetRequest))]

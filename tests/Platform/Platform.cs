@@ -32,7 +32,7 @@ public sealed class Platform : IAsyncDisposable
     {
         // Several checkouts may test on one host at a time: MIOSA_LANE (1 to 9) keeps their names and addresses apart.
         if (int.TryParse(Environment.GetEnvironmentVariable("MIOSA_LANE"), out var lane))
-            (suite, net) = ($"{suite}-{lane}", (20 * lane) + (net % 20));
+            (suite, net) = ($"{lane}{suite}", (20 * lane) + (net % 20));
         Suite = suite;
         data = $"/var/lib/miosa-test-{suite}";
         state = $"/var/lib/miosa-test-{suite}-server";

@@ -7,7 +7,8 @@ namespace Miosa.Server.Lifecycle;
 internal interface IMachineGrain : IGrainWithStringKey
 {
     /// <summary>Makes the machine of a checked draft; answers when its guest answered. <paramref name="isWarm"/>: it already runs, in the pool.</summary>
-    ValueTask<MachineAnswer> Create(Machine draft, bool isWarm);
+    /// <param name="source">The machine whose disk is copied; null for an empty one.</param>
+    ValueTask<MachineAnswer> Create(Machine draft, bool isWarm, string? source = null);
 
     ValueTask<MachineAnswer> Ask(Want want, string? reason);
 

@@ -28,12 +28,12 @@ internal sealed partial class MachineGrain(
 
     private string MachineId => GrainKeys.Split(this.GetPrimaryKeyString()).Machine;
 
-    public async ValueTask<MachineAnswer> Create(Machine draft, bool isWarm)
+    public async ValueTask<MachineAnswer> Create(Machine draft, bool isWarm, string? source)
     {
         var begun = time.GetTimestamp();
         // Not the caller's token: a client that gave up repeats the call with its idempotency key and must find the machine.
         using var limit = new CancellationTokenSource(TimeSpan.FromSeconds(settings.BootTimeoutSec), time);
-        return isWarm ? await CreateWarmAsync(draft, begun, limit.Token) : await CreateColdAsync(draft, begun, limit.Token);
+        return isWarm ? await CreateWarmAsync(draft, begun, limit.Token) : await CreateColdAsync(draft, source, begun, limit.Token);
     }
 
     public async ValueTask<MachineAnswer> Ask(Want want, string? reason)
@@ -124,7 +124,7 @@ internal sealed partial class MachineGrain(
         return MachineAnswer.Of(row);
     }
 
-    private async Task<MachineAnswer> CreateColdAsync(Machine draft, long begun, CancellationToken ct)
+    private async Task<MachineAnswer> CreateColdAsync(Machine draft, string? source, long begun, CancellationToken ct)
     {
         if (!runtime.IsUp)
             return MachineAnswer.No(Refusal.Unavailable("miosa-runtime is not reachable; nothing was made"));
@@ -134,11 +134,12 @@ internal sealed partial class MachineGrain(
         directory.Add(resident);
         try
         {
-            var info = await runtime.LaunchAsync(LaunchRequest(draft.Id, draft.Image, draft.Vcpus, draft.MemoryMb, draft.DiskMb), ct);
+            var request = LaunchRequest(draft.Id, draft.Image, draft.Vcpus, draft.MemoryMb, draft.DiskMb);
+            var info = source is null ? await runtime.LaunchAsync(request, ct) : await runtime.ForkAsync(request with { Source = source }, ct);
             resident.Road = new GuestRoad(info.Socket);
             // Ready means that the guest answered; the connection serves the first command, too.
             await resident.Road.ConnectAsync(ct);
-            var row = Running(draft, info.Socket, "cold", begun);
+            var row = Running(draft, info.Socket, source is null ? "cold" : "fork", begun);
             await events.CommitAsync(row, isNew: false, Booted(row), CancellationToken.None);
             Settle(resident, row);
             await afterBoot.BeginAsync(resident, ct);
@@ -158,6 +159,7 @@ internal sealed partial class MachineGrain(
 
     private static MachineAnswer FailedBoot(Exception e) => e switch
     {
+        RuntimeRefusedException { Code: RuntimeErrors.NotFound } => MachineAnswer.No(Refusal.Conflict("the sandbox to copy is gone")),
         RuntimeRefusedException { Code: RuntimeErrors.ImageNotFound } => MachineAnswer.NoField("template_id", e.Message),
         RuntimeRefusedException { Code: RuntimeErrors.LimitRefused } => MachineAnswer.NoField("size", e.Message),
         _ => MachineAnswer.No(Refusal.Unavailable($"the sandbox could not be started: {e.Message}")),

@@ -101,6 +101,16 @@ internal sealed class Machines(
         return (answer.Machine, answer.Refusal);
     }
 
+    /// <summary>Makes a machine with a copy of the source's files; the source may be running or paused, and is neither resumed nor used by it.</summary>
+    public async Task<(Machine? Machine, Refusal? Refusal)> ForkAsync(Machine source, Machine draft)
+    {
+        if (source.State is not (MachineState.Running or MachineState.Paused))
+            return (null, Refusal.Conflict($"the sandbox is {source.State.Wire()}: only a running or paused one can be forked"));
+        using var _ = pool.ColdCreate();
+        var answer = await GrainOf(draft.Id).Create(draft, isWarm: false, source.Id);
+        return (answer.Machine, answer.Refusal);
+    }
+
     public async Task<(Machine? Machine, Refusal? Refusal)> AskAsync(Caller caller, string idOrSlugOrName, Want want, CancellationToken ct)
     {
         if (directory.Find(caller.TenantId, idOrSlugOrName) is { } resident)

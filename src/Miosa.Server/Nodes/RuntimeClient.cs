@@ -42,6 +42,9 @@ internal sealed partial class RuntimeClient(ServerSettings settings, TimeProvide
     public Task<MachineInfo> LaunchAsync(RuntimeRequest request, CancellationToken ct) =>
         AskAsync(request with { Op = RuntimeOps.Launch }, RuntimeWireJson.Default.MachineInfo, ct);
 
+    public Task<MachineInfo> ForkAsync(RuntimeRequest request, CancellationToken ct) =>
+        AskAsync(request with { Op = RuntimeOps.Fork }, RuntimeWireJson.Default.MachineInfo, ct);
+
     public Task<MachineInfo> LimitAsync(string machine, int vcpus, int memoryMb, int diskMb, CancellationToken ct) =>
         AskAsync(
             new RuntimeRequest { Op = RuntimeOps.Limit, Machine = machine, Vcpus = vcpus, MemoryMb = memoryMb, DiskMb = diskMb },

@@ -23,6 +23,7 @@ internal sealed class SandboxEndpoints(Machines machines, SandboxFields fields, 
         }
         api.Map("POST", "/sandboxes/{sandbox_id}/extend", context => it.ChangeAsync(context, SandboxFields.Extend))
             .Needs(Scopes.SandboxesWrite).WithMetadata(new Replayable(KeyInBody: false));
+        api.Map("POST", "/sandboxes/{sandbox_id}/fork", it.ForkAsync).Needs(Scopes.SandboxesWrite).WithMetadata(new Replayable(KeyInBody: false));
         api.Map("DELETE", "/sandboxes/{sandbox_id}", context => it.AskAsync(context, Want.Destroy)).Needs(Scopes.SandboxesWrite);
         foreach (var (verb, want) in ((string, Want)[])[("pause", Want.Pause), ("resume", Want.Resume), ("stop", Want.Stop)])
         {
@@ -45,6 +46,20 @@ internal sealed class SandboxEndpoints(Machines machines, SandboxFields fields, 
         if (unknown is not null)
             return Reply.Refuse(unknown);
         var (machine, no) = await machines.CreateAsync(draft with { ImageDigest = digest });
+        return machine is null ? Reply.Refuse(no ?? Refusal.Internal()) : Reply.One(view.Of(machine), WireJson.Default.SandboxInfo, 201);
+    }
+
+    private async Task<IResult> ForkAsync(HttpContext context)
+    {
+        var (body, refusal) = await Body.ReadAsync(context, SandboxFields.UpdateAliases);
+        if (refusal is not null)
+            return Reply.Refuse(refusal);
+        if (await machines.FindAsync(context.Caller(), context.PathValue("sandbox_id"), context.RequestAborted) is not { } source)
+            return Reply.Refuse(Refusal.NotFound("sandbox"));
+        var (draft, faults) = fields.Fork(body, source, context.Caller());
+        if (draft is null)
+            return Reply.Refuse(faults!); // one of the two is always there
+        var (machine, no) = await machines.ForkAsync(source, draft);
         return machine is null ? Reply.Refuse(no ?? Refusal.Internal()) : Reply.One(view.Of(machine), WireJson.Default.SandboxInfo, 201);
     }
 

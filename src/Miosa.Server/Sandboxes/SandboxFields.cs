@@ -91,6 +91,44 @@ internal sealed partial class SandboxFields(Sizes sizes, EnvSeal seal, ServerSet
         return fields.Errors() is { } refusal ? (null, refusal) : (draft, null);
     }
 
+    /// <summary>A draft that takes from the source what the body does not name: shape, attribution, environment, limits.</summary>
+    public (Machine? Draft, Refusal? Refusal) Fork(Fields fields, Machine source, Caller caller)
+    {
+        if (fields.Has("snapshot_id"))
+            fields.Fail("snapshot_id", "is not supported by this server yet; leave it out to copy the sandbox as it is now");
+        if (fields.Text("template_id", 255) is { } template && template != source.Image)
+            fields.Fail("template_id", $"must be the template of the source, \"{source.Image}\", or left out");
+        var ulid = Ulid.NewUlid();
+        var now = time.GetUtcNow();
+        var draft = source with
+        {
+            Id = Ids.From("sbx", ulid),
+            OwnerId = caller.KeyId,
+            State = MachineState.Provisioning,
+            Epoch = 1,
+            Name = fields.Text("name"),
+            Slug = Slug(fields) ?? ulid.ToString()[14..].ToLowerInvariant(),
+            ExternalUserId = fields.Text("external_user_id") ?? source.ExternalUserId,
+            Metadata = fields.Object("metadata")?.ToJsonString() ?? source.Metadata,
+            TimeoutSec = fields.Int("timeout_sec", 1, MaxTimeoutSec) ?? source.TimeoutSec,
+            SocketPath = null,
+            BootPath = null,
+            BootMs = null,
+            ExitCode = null,
+            Error = null,
+            CreatedAt = now,
+            UpdatedAt = now,
+            StartedAt = null,
+            ReadyAt = null,
+            DestroyedAt = null,
+            DueAt = null,
+            LastActivityAt = null,
+            RanSec = 0,
+            RunningSince = null,
+        };
+        return fields.Errors() is { } refusal ? (null, refusal) : (draft, null);
+    }
+
     public static (RowChange? Change, Refusal? Refusal) Update(Fields fields)
     {
         var metadata = fields.Object("metadata");

@@ -28,6 +28,12 @@ internal static class SandboxCalls
         };
     }
 
+    public static Call<SandboxInfo> Fork(string id, ForkSandboxRequest? request) => new(HttpMethod.Post, Path(id) + "/fork", Info)
+    {
+        Json = Call.Body(request ?? new(), RequestJson.Default.ForkSandboxRequest),
+        IdempotencyKey = Guid.NewGuid().ToString(),
+    };
+
     public static Call<SandboxInfo> Get(string id) => new(HttpMethod.Get, Path(id), Info);
 
     public static Call<SandboxInfo> GetByName(string name)
