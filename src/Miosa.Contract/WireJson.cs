@@ -25,6 +25,7 @@ namespace Miosa;
 [JsonSerializable(typeof(OkBody))]
 [JsonSerializable(typeof(SandboxEvent))]
 [JsonSerializable(typeof(Readiness))]
+[JsonSerializable(typeof(SandboxUsage))]
 [JsonSerializable(typeof(ErrorBody))]
 [JsonSerializable(typeof(HealthStatus))]
 [JsonSerializable(typeof(VersionInfo))]

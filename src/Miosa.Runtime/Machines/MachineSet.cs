@@ -209,13 +209,16 @@ internal sealed partial class MachineSet(
         {
             var record = machine.Record ?? throw NotFound(machine.Id);
             var usage = record.Info.State == MachineStates.Dead ? new MachineUsage() : cgroups.Usage(machine.Id);
-            return record.Info with { Usage = usage with { DiskBytes = volume.UsedBytes(record.Subvolume) } };
+            var (sent, received) = InterfaceBytes.Of(HostInterface(record.Slot));
+            return record.Info with { Usage = usage with { DiskBytes = volume.UsedBytes(record.Subvolume), SentBytes = sent, ReceivedBytes = received } };
         }
         finally
         {
             machine.Turn.Release();
         }
     }
+
+    private string HostInterface(int slot) => settings.InterfacePrefix + slot.ToString(CultureInfo.InvariantCulture);
 
     /// <summary>Destroying what is not there is fine: a client that lost the answer repeats.</summary>
     public async Task DestroyAsync(string id, CancellationToken ct)
@@ -343,7 +346,7 @@ internal sealed partial class MachineSet(
         FailAt = settings.FailAt,
         Veth = !info.Network ? null : new VethOrder
         {
-            HostInterface = settings.InterfacePrefix + slot.ToString(CultureInfo.InvariantCulture),
+            HostInterface = HostInterface(slot),
             HostAddress = settings.AddressesOf(slot).Host.ToString(),
             MachineAddress = settings.AddressesOf(slot).Machine.ToString(),
             PrefixLength = 30,

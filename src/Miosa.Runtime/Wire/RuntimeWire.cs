@@ -142,6 +142,10 @@ internal sealed record MachineUsage
     public long Pids { get; init; }
     public long OomKills { get; init; }
     public long DiskBytes { get; init; }
+
+    /// <summary>What the machine sent and received over its network; null when it has none.</summary>
+    public long? SentBytes { get; init; }
+    public long? ReceivedBytes { get; init; }
 }
 
 /// <summary>The answer to <c>list</c>.</summary>

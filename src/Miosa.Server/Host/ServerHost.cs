@@ -9,6 +9,7 @@ using Miosa.Server.Files;
 using Miosa.Server.Keys;
 using Miosa.Server.Lifecycle;
 using Miosa.Server.Nodes;
+using Miosa.Server.Resources;
 using Miosa.Server.Sandboxes;
 using Miosa.Server.Storage;
 using Orleans.Configuration;
@@ -123,6 +124,7 @@ internal static partial class ServerHost
         SandboxEndpoints.Map(api);
         EventEndpoints.Map(api);
         EnvEndpoints.Map(api);
+        ResourceEndpoints.Map(api);
         app.MapExec();
         app.MapFiles();
     }

@@ -154,6 +154,16 @@ public sealed class Sandbox : IDisposable, IAsyncDisposable
     /// <inheritdoc cref="RefreshAsync"/>
     public Sandbox Refresh() => pipeline.Send(SandboxCalls.Get(Id).To(Adopt));
 
+    /// <summary>Tells what it has used: CPU time, memory, disk, seconds run. Neither resumes a paused sandbox nor counts as activity.</summary>
+    /// <param name="cancellationToken">Ends the wait.</param>
+    /// <returns>The figures of this moment; what could not be measured is null.</returns>
+    /// <exception cref="NotFoundException">The tenant has no such sandbox any more.</exception>
+    /// <example><code>var usage = await sandbox.GetUsageAsync(); Console.WriteLine($"{usage.ActiveCpuMs} ms of CPU");</code></example>
+    public Task<SandboxUsage> GetUsageAsync(CancellationToken cancellationToken = default) => pipeline.SendAsync(SandboxCalls.Usage(Id), cancellationToken);
+
+    /// <inheritdoc cref="GetUsageAsync"/>
+    public SandboxUsage GetUsage() => pipeline.Send(SandboxCalls.Usage(Id));
+
     /// <summary>Changes the fields that are not null.</summary>
     /// <param name="changes">The fields to change.</param>
     /// <param name="cancellationToken">Ends the wait.</param>

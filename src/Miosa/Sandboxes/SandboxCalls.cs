@@ -121,6 +121,9 @@ internal static class SandboxCalls
     public static Call<Readiness> Readiness(string id)
         => new(HttpMethod.Get, Path(id) + "/readiness", static answer => answer.Object(WireJson.Default.Readiness));
 
+    public static Call<SandboxUsage> Usage(string id)
+        => new(HttpMethod.Get, Path(id) + "/usage", static answer => answer.Object(WireJson.Default.SandboxUsage));
+
     public static Call ReadinessStream(string id) => new(HttpMethod.Get, Path(id) + "/readiness/stream")
     {
         Repeat = Repeat.UnlessBegun,

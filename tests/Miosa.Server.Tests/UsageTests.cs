@@ -1,0 +1,85 @@
+using System.Text.Json;
+using Miosa.Platform;
+
+namespace Miosa.Server.Tests;
+
+public sealed class UsageTests(Tenant tenant) : IClassFixture<Tenant>
+{
+    private Api Api => tenant.Api;
+
+    [Fact]
+    public async Task Usage_counts_the_processor_time_and_the_disk_of_commands()
+    {
+        var id = await Api.CreateAsync("""{"image":"miosa-busybox","timeout_sec":600}""");
+        var before = await UsageAsync(id);
+
+        await Api.RunAsync(id, "dd if=/dev/urandom of=/tmp/big bs=1M count=20; sync; i=0; while [ $i -lt 300000 ]; do i=$((i+1)); done");
+        var after = await UsageAsync(id);
+
+        Assert.True(Number(after, "active_cpu_ms") - Number(before, "active_cpu_ms") > 50, after.ToString());
+        Assert.True(Number(after, "disk_bytes") - Number(before, "disk_bytes") >= 20 << 20, after.ToString());
+        Assert.True(Number(after, "memory_peak_bytes") >= Number(after, "memory_bytes") && Number(after, "memory_bytes") > 0, after.ToString());
+        Assert.True(Number(after, "provisioned_vcpu_ms") > Number(before, "provisioned_vcpu_ms"));
+        Assert.Equal(id, after.GetProperty("sandbox_id").GetString());
+        Assert.Equal(600, Number(after, "timeout_sec"));
+        Assert.InRange(Number(after, "timeout_remaining_ms"), 1, 600_000);
+        Assert.Equal(Number(after, "active_cpu_ms"), Number(after.GetProperty("data"), "active_cpu_ms"));
+        Assert.Equal("measured", after.GetProperty("measurement_status").GetProperty("active_cpu").GetString());
+    }
+
+    [Fact]
+    public async Task Usage_counts_what_is_sent_even_to_where_it_may_not_go()
+    {
+        var id = await Api.CreateAsync("""{"image":"miosa-busybox"}""");
+        var before = await UsageAsync(id);
+        Assert.Equal("measured", before.GetProperty("measurement_status").GetProperty("network").GetString());
+
+        await Api.RunAsync(id, "i=0; while [ $i -lt 20 ]; do head -c 1000 /dev/zero | nc -u -w 1 169.254.169.254 9 & i=$((i+1)); done; wait");
+
+        var after = await UsageAsync(id);
+        Assert.True(Number(after, "network_egress_bytes") - Number(before, "network_egress_bytes") >= 20_000, after.ToString());
+    }
+
+    [Fact]
+    public async Task Asking_for_usage_does_not_wake_a_paused_sandbox_and_its_time_stands_still()
+    {
+        var id = await Api.CreateAsync("""{"image":"miosa-busybox","persistent":true}""");
+        (await Api.PostAsync($"sandboxes/{id}/pause", "{}")).Expect(200);
+
+        var first = await UsageAsync(id);
+        var second = await UsageAsync(id);
+
+        Assert.Equal("paused", second.GetProperty("state").GetString());
+        Assert.Equal(Number(first, "provisioned_vcpu_ms"), Number(second, "provisioned_vcpu_ms"));
+        Assert.Equal(Number(first, "active_cpu_ms"), Number(second, "active_cpu_ms"));
+        Assert.Equal("paused", (await Api.GetAsync($"sandboxes/{id}")).Text("state"));
+    }
+
+    [Fact]
+    public async Task A_destroyed_sandbox_tells_what_it_held_and_no_invented_figure()
+    {
+        var id = await Api.CreateAsync("""{"image":"miosa-busybox"}""");
+        (await Api.DeleteAsync("sandboxes/" + id)).Expect(200);
+
+        var usage = await UsageAsync(id);
+
+        Assert.Equal("destroyed", usage.GetProperty("state").GetString());
+        Assert.Equal(1, Number(usage, "creation_count"));
+        Assert.Equal(JsonValueKind.Null, usage.GetProperty("active_cpu_ms").ValueKind);
+        Assert.Equal("unavailable", usage.GetProperty("measurement_status").GetProperty("active_cpu").GetString());
+    }
+
+    [Fact]
+    public async Task Another_tenant_s_usage_is_not_found()
+    {
+        var id = await Api.CreateAsync("""{"image":"miosa-busybox"}""");
+        using var other = tenant.Platform.Api(await tenant.Platform.NewKeyAsync(await tenant.Platform.NewTenantAsync("other-" + Guid.NewGuid().ToString("N")[..8])));
+
+        (await other.GetAsync($"sandboxes/{id}/usage")).Expect(404);
+        (await Api.GetAsync("sandboxes/sbx_nothing/usage")).Expect(404);
+    }
+
+    private async Task<JsonElement> UsageAsync(string id) => (await Api.GetAsync($"sandboxes/{id}/usage")).Expect(200).Json;
+
+    private static long Number(JsonElement usage, string name) => usage.GetProperty(name).GetInt64();
+}
