@@ -6,7 +6,7 @@ internal static class Fork
     public static async Task RunAsync()
     {
         using var client = new MiosaClient();
-        await using var prepared = await client.Sandboxes.CreateAsync();
+        await using var prepared = await client.Sandboxes.CreateAsync(image: "miosa-sandbox");
         await prepared.RunAsync("mkdir -p /workspace/app && echo 'print(6 * 7)' > /workspace/app/main.py");
 
         foreach (var change in (string[])["s/6/7/", "s/7/9/"])

@@ -17,6 +17,9 @@ public sealed class CallTests
         string Name, string Request, string? Body, string Answer, object? Expected, Func<Sandbox, MiosaClient, object?> Blocking,
         Func<Sandbox, MiosaClient, Task<object?>> Awaiting, string ContentType = "application/json");
 
+    private const string Usage = """{"sandbox_id":"sbx_1","state":"running","runtime_sec":7,"provisioned_vcpu_ms":1,"creation_count":1,"measurement_status":{},"estimated_cost_cents":0,"timeout_sec":60}""";
+    private const string Watched = "event: ended\ndata: {\"type\":\"ended\",\"event\":\"ended\",\"path\":\"/w\",\"is_dir\":true,\"ts\":\"2026-05-26T10:14:23.000Z\"}\n\n";
+
     private static readonly Dictionary<string, string> Env = new() { ["A"] = "1" };
 
     private static readonly Case[] Cases =
@@ -64,6 +67,11 @@ public sealed class CallTests
         new("Sandbox.SetTags", "PATCH /sandboxes/sbx_1/tags", """{"tags":["a"]}""", Wire.Sandbox, "sbx_1", (s, _) => s.SetTags(["a"]).Id, async (s, _) => (await s.SetTagsAsync(["a"])).Id),
         new("Sandbox.Extend", "POST /sandboxes/sbx_1/extend", """{"timeout_sec":90}""", Wire.Sandbox, "sbx_1",
             (s, _) => s.Extend(TimeSpan.FromSeconds(89.5)).Id, async (s, _) => (await s.ExtendAsync(TimeSpan.FromSeconds(89.5))).Id),
+        new("Sandbox.Fork", "POST /sandboxes/sbx_1/fork", """{"name":"copy"}""", Wire.Sandbox, "sbx_1",
+            (s, _) => s.Fork(new() { Name = "copy" }).Id, async (s, _) => (await s.ForkAsync(new() { Name = "copy" })).Id),
+        new("Sandbox.GetUsage", "GET /sandboxes/sbx_1/usage", "", Usage, 7, (s, _) => s.GetUsage().RuntimeSec, async (s, _) => (await s.GetUsageAsync()).RuntimeSec),
+        new("SandboxFiles.WatchDir", "GET /sandboxes/sbx_1/files/watch?path=%2Fw&recursive=false", "", Watched, "ended",
+            (s, _) => s.Files.WatchDir("/w", recursive: false).Last().Type, async (s, _) => (await s.Files.WatchDirAsync("/w", recursive: false).LastAsync()).Type, "text/event-stream"),
         new("Sandbox.Pause", "POST /sandboxes/sbx_1/pause", "", Wire.State("paused"), "paused", (s, _) => s.Pause().State, async (s, _) => (await s.PauseAsync()).State),
         new("Sandbox.Resume", "POST /sandboxes/sbx_1/resume", "", Wire.Sandbox, "running", (s, _) => s.Resume().State, async (s, _) => (await s.ResumeAsync()).State),
         new("Sandbox.Stop", "POST /sandboxes/sbx_1/stop", "", Wire.State("destroyed"), "destroyed", (s, _) => s.Stop().State, async (s, _) => (await s.StopAsync()).State),
