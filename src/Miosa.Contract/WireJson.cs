@@ -26,6 +26,8 @@ namespace Miosa;
 [JsonSerializable(typeof(SandboxEvent))]
 [JsonSerializable(typeof(Readiness))]
 [JsonSerializable(typeof(SandboxUsage))]
+[JsonSerializable(typeof(FileExport))]
+[JsonSerializable(typeof(SandboxExport))]
 [JsonSerializable(typeof(ErrorBody))]
 [JsonSerializable(typeof(HealthStatus))]
 [JsonSerializable(typeof(VersionInfo))]
@@ -50,4 +52,5 @@ internal sealed partial class WireJson : JsonSerializerContext;
 [JsonSerializable(typeof(FileMoveRequest))]
 [JsonSerializable(typeof(FileChmodRequest))]
 [JsonSerializable(typeof(WriteManyRequest))]
+[JsonSerializable(typeof(SandboxExportRequest))]
 internal sealed partial class RequestJson : JsonSerializerContext;

@@ -29,7 +29,7 @@ internal static class FileDownload
         return await FileCall.RunAsync(context, AdmitFor.FileRead, "path", (guest, ct) => OpenAsync(context, guest, path!, fileName, ct));
     }
 
-    private static async Task<IResult> OpenAsync(HttpContext context, GuestConnection guest, string path, string? fileName, CancellationToken ct)
+    internal static async Task<IResult> OpenAsync(HttpContext context, GuestConnection guest, string path, string? fileName, CancellationToken ct)
     {
         var file = await guest.OpenReadAsync(path, 0, null, ct);
         try

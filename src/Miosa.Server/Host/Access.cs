@@ -30,7 +30,8 @@ internal static class Access
         await next(context);
     });
 
-    private static async ValueTask<(Caller? Caller, Refusal? Refusal)> CheckAsync(HttpContext context, string scope)
+    /// <summary>Who asks and whether he may; a route that is open to all may ask it itself.</summary>
+    public static async ValueTask<(Caller? Caller, Refusal? Refusal)> CheckAsync(HttpContext context, string scope)
     {
         var header = context.Request.Headers.Authorization.ToString();
         if (header.Length == 0)

@@ -5,6 +5,7 @@ using Microsoft.AspNetCore.Server.Kestrel.Core;
 using Miosa.Server.Env;
 using Miosa.Server.Events;
 using Miosa.Server.Exec;
+using Miosa.Server.Exports;
 using Miosa.Server.Files;
 using Miosa.Server.Keys;
 using Miosa.Server.Lifecycle;
@@ -64,6 +65,7 @@ internal static partial class ServerHost
         services.AddSingleton<ApiKeys>();
         services.AddSingleton<EventLog>();
         services.AddSingleton<EnvSeal>();
+        services.AddSingleton<ExportLinks>();
         services.AddSingleton<MachineDirectory>();
         services.AddSingleton<Machines>();
         services.AddSingleton<ImageNames>();
@@ -125,6 +127,7 @@ internal static partial class ServerHost
         EventEndpoints.Map(api);
         EnvEndpoints.Map(api);
         ResourceEndpoints.Map(api);
+        ExportEndpoints.Map(api);
         app.MapExec();
         app.MapFiles();
     }

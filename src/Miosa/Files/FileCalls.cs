@@ -52,6 +52,21 @@ internal static class FileCalls
             static answer => answer.Object(WireJson.Default.FileTreeNode));
     }
 
+    public static Call<FileExport> Export(string id, string path) => new(HttpMethod.Post, Files(id) + "/export", static answer => answer.Object(WireJson.Default.FileExport))
+    {
+        Json = Call.Body(new FilePathRequest { Path = Name(path) }, RequestJson.Default.FilePathRequest),
+    };
+
+    public static Call<SandboxExport> Export(string id, IReadOnlyList<string> paths, string? label, string? filename)
+    {
+        ArgumentNullException.ThrowIfNull(paths);
+        var request = new SandboxExportRequest { Paths = [.. paths.Select(Name)], Label = label, Filename = filename };
+        return new(HttpMethod.Post, SandboxCalls.Path(id) + "/exports", static answer => answer.Object(WireJson.Default.SandboxExport))
+        {
+            Json = Call.Body(request, RequestJson.Default.SandboxExportRequest),
+        };
+    }
+
     public static Call Watch(string id, string path, bool recursive)
         => new(HttpMethod.Get, Call.Query(Files(id) + "/watch", ("path", Name(path)), ("recursive", recursive ? "true" : "false")))
         {

@@ -288,4 +288,26 @@ public sealed class SandboxFiles
         using var source = await pipeline.OpenAsync(FileCalls.Open(id, path), async, ct, lifetime: ct).ConfigureAwait(false);
         return await LocalFile.SaveAsync(source, localPath, progress, async, ct).ConfigureAwait(false);
     }
+
+    /// <summary>Makes a link that hands out one file, or a folder as tar.gz, without a key for one hour.</summary>
+    /// <param name="path">The file or folder.</param>
+    /// <param name="cancellationToken">Ends the wait.</param>
+    /// <returns>The link; whoever has it can read what it names, as it is at that moment, while the sandbox lives.</returns>
+    /// <example><code>var link = await sandbox.Files.ExportAsync("/workspace/report.pdf"); Console.WriteLine(link.Url);</code></example>
+    public Task<FileExport> ExportAsync(string path, CancellationToken cancellationToken = default) => pipeline.SendAsync(FileCalls.Export(id, path), cancellationToken);
+
+    /// <inheritdoc cref="ExportAsync(string, CancellationToken)"/>
+    public FileExport Export(string path) => pipeline.Send(FileCalls.Export(id, path));
+
+    /// <summary>Makes a link to each of several files or folders and one to all of them as a tar.gz.</summary>
+    /// <param name="paths">The paths, 1 to 50, at most 3000 bytes together.</param>
+    /// <param name="label">A label, echoed; the archive is named after it.</param>
+    /// <param name="filename">The name of the archive; default the label, else <c>export.tar.gz</c>.</param>
+    /// <param name="cancellationToken">Ends the wait.</param>
+    /// <returns>The links, in the order of the paths.</returns>
+    public Task<SandboxExport> ExportAsync(IReadOnlyList<string> paths, string? label = null, string? filename = null, CancellationToken cancellationToken = default)
+        => pipeline.SendAsync(FileCalls.Export(id, paths, label, filename), cancellationToken);
+
+    /// <inheritdoc cref="ExportAsync(IReadOnlyList{string}, string?, string?, CancellationToken)"/>
+    public SandboxExport Export(IReadOnlyList<string> paths, string? label = null, string? filename = null) => pipeline.Send(FileCalls.Export(id, paths, label, filename));
 }
