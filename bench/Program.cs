@@ -7,6 +7,7 @@ var groups = new Dictionary<string, Func<Report, Task>>
     ["create"] = CreateBench.RunAsync,
     ["exec"] = ExecBench.RunAsync,
     ["transfer"] = TransferBench.RunAsync,
+    ["fork"] = ForkBench.RunAsync,
     ["density"] = DensityBench.RunAsync,
 };
 if (args is [var wanted] && !groups.ContainsKey(wanted))

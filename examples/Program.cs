@@ -9,6 +9,7 @@ var stories = new Dictionary<string, Func<Task>>
     ["streaming"] = Streaming.RunAsync,
     ["watch"] = Watch.RunAsync,
     ["fork"] = Fork.RunAsync,
+    ["snapshots"] = Snapshots.RunAsync,
     ["lifecycle"] = Lifecycle.RunAsync,
 };
 

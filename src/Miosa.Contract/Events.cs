@@ -26,6 +26,9 @@ public static class EventNames
     /// <summary>Its fields were changed.</summary>
     public const string SandboxUpdated = "sandbox.updated";
 
+    /// <summary>A snapshot of it was taken; <c>data.snapshot_id</c> says which.</summary>
+    public const string SandboxSnapshotReady = "sandbox.snapshot.ready";
+
     /// <summary>Provisioning began.</summary>
     public const string BuildStarted = "build.started";
 

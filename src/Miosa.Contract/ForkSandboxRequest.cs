@@ -5,6 +5,9 @@ namespace Miosa;
 /// <summary>What a copy of a sandbox should look like; what is null is as the source has it.</summary>
 public sealed record ForkSandboxRequest
 {
+    /// <summary>A snapshot of the sandbox to copy. Default: the files as they are now.</summary>
+    public string? SnapshotId { get; init; }
+
     /// <summary>Name of the copy, unique among the tenant's living sandboxes. Default: none.</summary>
     public string? Name { get; init; }
 

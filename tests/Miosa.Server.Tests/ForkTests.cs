@@ -63,7 +63,7 @@ public sealed class ForkTests(Tenant tenant) : IClassFixture<Tenant>
     [InlineData("""{"timeout_sec":0}""", 422)]
     [InlineData("""{"slug":"Not A Slug"}""", 422)]
     [InlineData("""{"template_id":"another"}""", 422)]
-    [InlineData("""{"snapshot_id":"snap_x"}""", 422)]
+    [InlineData("""{"snapshot_id":"snap_x"}""", 404)]
     public async Task A_faulty_fork_is_refused_and_makes_nothing(string body, int status)
     {
         if (body.Contains("taken", StringComparison.Ordinal))

@@ -12,6 +12,7 @@ using Miosa.Server.Lifecycle;
 using Miosa.Server.Nodes;
 using Miosa.Server.Resources;
 using Miosa.Server.Sandboxes;
+using Miosa.Server.Snapshots;
 using Miosa.Server.Storage;
 using Orleans.Configuration;
 using Orleans.Runtime.MembershipService.SiloMetadata;
@@ -74,6 +75,8 @@ internal static partial class ServerHost
         services.AddSingleton<SandboxFields>();
         services.AddSingleton<SandboxView>();
         services.AddSingleton<SandboxList>();
+        services.AddSingleton<SnapshotSet>();
+        services.AddSingleton<SnapshotEndpoints>();
         services.AddSingleton<SandboxEndpoints>();
         services.AddSingleton<EventEndpoints>();
         services.AddSingleton<SystemEndpoints>();
@@ -83,6 +86,7 @@ internal static partial class ServerHost
         AddLoop<Deadlines>(services);
         AddLoop<Reconciliation>(services);
         AddLoop<AfterBoot>(services);
+        AddLoop<SnapshotSweep>(services);
         AddLoop<WarmUp>(services);
     }
 
@@ -124,6 +128,7 @@ internal static partial class ServerHost
         var api = app.MapGroup(Routes.Base);
         SystemEndpoints.Map(app, api);
         SandboxEndpoints.Map(api);
+        SnapshotEndpoints.Map(api);
         EventEndpoints.Map(api);
         EnvEndpoints.Map(api);
         ResourceEndpoints.Map(api);

@@ -36,6 +36,7 @@ internal static class SettingsTable
         Number("pool-max", "most machines kept ready per image when demand is high", 0, 1000, (s, v) => s with { PoolMax = v }),
         Number("max-exec-sec", "longest time limit of one command", 1, 2_592_000, (s, v) => s with { MaxExecSec = v }),
         Number("exec-output-bytes", "kept output of one command per stream; more is dropped and marked truncated", 1024, 1 << 30, (s, v) => s with { ExecOutputBytes = v }),
+        Number("max-snapshots", "most snapshots of one tenant", 0, 1_000_000, (s, v) => s with { MaxSnapshots = v }),
         Number("sweep-sec", "seconds between two sweeps for what nobody owns", 1, 3600, (s, v) => s with { SweepSec = v }),
         Number("key-cache-sec", "seconds until a revoked key stops working at the latest", 0, 3600, (s, v) => s with { KeyCacheSec = v }),
         Number("event-days", "days that events and rows of destroyed machines are kept", 1, 3650, (s, v) => s with { EventDays = v }),

@@ -19,6 +19,9 @@ internal interface IMachineGrain : IGrainWithStringKey
 
     /// <summary>The readiness probe of the machine passed.</summary>
     ValueTask<MachineAnswer> ProbePassed();
+
+    /// <summary>Writes the event of a snapshot; nothing when the machine is gone by then.</summary>
+    ValueTask SnapshotTaken(string snapshot);
 }
 
 /// <summary>The machine afterwards, or why not.</summary>

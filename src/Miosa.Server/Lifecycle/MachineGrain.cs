@@ -98,6 +98,15 @@ internal sealed partial class MachineGrain(
         return MachineAnswer.Of(row);
     }
 
+    public async ValueTask SnapshotTaken(string snapshot)
+    {
+        if (directory.Find(MachineId) is not { } resident)
+            return;
+        var row = Stamp(resident.Row, resident);
+        await events.CommitAsync(row, isNew: false, [new NewEvent(EventNames.SandboxSnapshotReady, new JsonObject { ["snapshot_id"] = snapshot })], CancellationToken.None);
+        Settle(resident, row);
+    }
+
     private async Task<MachineAnswer> CreateWarmAsync(Machine draft, long begun, CancellationToken ct)
     {
         MachineInfo info;
@@ -135,11 +144,14 @@ internal sealed partial class MachineGrain(
         try
         {
             var request = LaunchRequest(draft.Id, draft.Image, draft.Vcpus, draft.MemoryMb, draft.DiskMb);
-            var info = source is null ? await runtime.LaunchAsync(request, ct) : await runtime.ForkAsync(request with { Source = source }, ct);
+            var isSnapshot = source?.StartsWith("snap_", StringComparison.Ordinal) == true;
+            var info = source is null || isSnapshot
+                ? await runtime.LaunchAsync(request with { From = source }, ct)
+                : await runtime.ForkAsync(request with { Source = source }, ct);
             resident.Road = new GuestRoad(info.Socket);
             // Ready means that the guest answered; the connection serves the first command, too.
             await resident.Road.ConnectAsync(ct);
-            var row = Running(draft, info.Socket, source is null ? "cold" : "fork", begun);
+            var row = Running(draft, info.Socket, source is null ? "cold" : isSnapshot ? "snapshot" : "fork", begun);
             await events.CommitAsync(row, isNew: false, Booted(row), CancellationToken.None);
             Settle(resident, row);
             await afterBoot.BeginAsync(resident, ct);
@@ -159,7 +171,7 @@ internal sealed partial class MachineGrain(
 
     private static MachineAnswer FailedBoot(Exception e) => e switch
     {
-        RuntimeRefusedException { Code: RuntimeErrors.NotFound } => MachineAnswer.No(Refusal.Conflict("the sandbox to copy is gone")),
+        RuntimeRefusedException { Code: RuntimeErrors.NotFound } => MachineAnswer.No(Refusal.Conflict("what was to be copied is gone")),
         RuntimeRefusedException { Code: RuntimeErrors.ImageNotFound } => MachineAnswer.NoField("template_id", e.Message),
         RuntimeRefusedException { Code: RuntimeErrors.LimitRefused } => MachineAnswer.NoField("size", e.Message),
         _ => MachineAnswer.No(Refusal.Unavailable($"the sandbox could not be started: {e.Message}")),

@@ -111,6 +111,17 @@ internal sealed class Machines(
         return (answer.Machine, answer.Refusal);
     }
 
+    /// <summary>Makes a machine with a copy of a snapshot's files.</summary>
+    public async Task<(Machine? Machine, Refusal? Refusal)> LaunchFromAsync(string snapshot, Machine draft)
+    {
+        using var _ = pool.ColdCreate();
+        var answer = await GrainOf(draft.Id).Create(draft, isWarm: false, snapshot);
+        return (answer.Machine, answer.Refusal);
+    }
+
+    /// <summary>Tells the readers of the sandbox's events.</summary>
+    public async Task SnapshotTakenAsync(string machine, string snapshot) => await GrainOf(machine).SnapshotTaken(snapshot);
+
     public async Task<(Machine? Machine, Refusal? Refusal)> AskAsync(Caller caller, string idOrSlugOrName, Want want, CancellationToken ct)
     {
         if (directory.Find(caller.TenantId, idOrSlugOrName) is { } resident)

@@ -45,6 +45,16 @@ internal sealed partial class RuntimeClient(ServerSettings settings, TimeProvide
     public Task<MachineInfo> ForkAsync(RuntimeRequest request, CancellationToken ct) =>
         AskAsync(request with { Op = RuntimeOps.Fork }, RuntimeWireJson.Default.MachineInfo, ct);
 
+    /// <summary>The same id of the same machine again answers the one that exists.</summary>
+    public Task<SnapshotInfo> SnapshotAsync(string machine, string snapshot, CancellationToken ct) =>
+        AskAsync(new RuntimeRequest { Op = RuntimeOps.Snapshot, Machine = machine, Snapshot = snapshot }, RuntimeWireJson.Default.SnapshotInfo, ct);
+
+    public async Task<IReadOnlyList<SnapshotInfo>> SnapshotsAsync(CancellationToken ct) =>
+        (await AskAsync(new RuntimeRequest { Op = RuntimeOps.Snapshots }, RuntimeWireJson.Default.SnapshotList, ct)).Snapshots;
+
+    public Task DeleteSnapshotAsync(string snapshot, CancellationToken ct) =>
+        AskAsync(new RuntimeRequest { Op = RuntimeOps.DeleteSnapshot, Snapshot = snapshot }, RuntimeWireJson.Default.RuntimeNothing, ct);
+
     public Task<MachineInfo> LimitAsync(string machine, int vcpus, int memoryMb, int diskMb, CancellationToken ct) =>
         AskAsync(
             new RuntimeRequest { Op = RuntimeOps.Limit, Machine = machine, Vcpus = vcpus, MemoryMb = memoryMb, DiskMb = diskMb },

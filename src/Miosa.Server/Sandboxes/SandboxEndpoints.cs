@@ -1,11 +1,12 @@
 using Miosa.Server.Host;
 using Miosa.Server.Lifecycle;
 using Miosa.Server.Nodes;
+using Miosa.Server.Snapshots;
 
 namespace Miosa.Server.Sandboxes;
 
 /// <summary>The group Sandboxes of the contract.</summary>
-internal sealed class SandboxEndpoints(Machines machines, SandboxFields fields, SandboxView view, SandboxList list, RuntimeClient runtime, ImageNames images)
+internal sealed class SandboxEndpoints(Machines machines, SandboxFields fields, SandboxView view, SandboxList list, RuntimeClient runtime, ImageNames images, SnapshotEndpoints snapshots)
 {
     public static void Map(IEndpointRouteBuilder api)
     {
@@ -54,12 +55,24 @@ internal sealed class SandboxEndpoints(Machines machines, SandboxFields fields, 
         var (body, refusal) = await Body.ReadAsync(context, SandboxFields.UpdateAliases);
         if (refusal is not null)
             return Reply.Refuse(refusal);
-        if (await machines.FindAsync(context.Caller(), context.PathValue("sandbox_id"), context.RequestAborted) is not { } source)
+        SnapshotRow? snapshot = null;
+        if (body.Has("snapshot_id"))
+        {
+            if (body.Text("snapshot_id") is not { } id)
+                return Reply.Refuse(body.Errors() ?? Refusal.Internal());
+            snapshot = await snapshots.OfSandboxAsync(context, id);
+            if (snapshot is null)
+                return Reply.Refuse(Refusal.NotFound("snapshot"));
+        }
+        var source = snapshot is null
+            ? await machines.FindAsync(context.Caller(), context.PathValue("sandbox_id"), context.RequestAborted)
+            : SnapshotSet.SourceOf(snapshot);
+        if (source is null)
             return Reply.Refuse(Refusal.NotFound("sandbox"));
         var (draft, faults) = fields.Fork(body, source, context.Caller());
         if (draft is null)
             return Reply.Refuse(faults!); // one of the two is always there
-        var (machine, no) = await machines.ForkAsync(source, draft);
+        var (machine, no) = snapshot is null ? await machines.ForkAsync(source, draft) : await snapshots.LaunchAsync(snapshot, draft);
         return machine is null ? Reply.Refuse(no ?? Refusal.Internal()) : Reply.One(view.Of(machine), WireJson.Default.SandboxInfo, 201);
     }
 

@@ -94,8 +94,6 @@ internal sealed partial class SandboxFields(Sizes sizes, EnvSeal seal, ServerSet
     /// <summary>A draft that takes from the source what the body does not name: shape, attribution, environment, limits.</summary>
     public (Machine? Draft, Refusal? Refusal) Fork(Fields fields, Machine source, Caller caller)
     {
-        if (fields.Has("snapshot_id"))
-            fields.Fail("snapshot_id", "is not supported by this server yet; leave it out to copy the sandbox as it is now");
         if (fields.Text("template_id", 255) is { } template && template != source.Image)
             fields.Fail("template_id", $"must be the template of the source, \"{source.Image}\", or left out");
         var ulid = Ulid.NewUlid();

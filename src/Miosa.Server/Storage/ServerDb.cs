@@ -2,6 +2,7 @@ using Microsoft.EntityFrameworkCore;
 using Microsoft.EntityFrameworkCore.Design;
 using Microsoft.EntityFrameworkCore.Storage.ValueConversion;
 using Miosa.Server.Lifecycle;
+using Miosa.Server.Snapshots;
 
 namespace Miosa.Server.Storage;
 
@@ -11,6 +12,7 @@ internal sealed class ServerDb(DbContextOptions<ServerDb> options) : DbContext(o
     public DbSet<KeyRow> Keys => Set<KeyRow>();
     public DbSet<Machine> Machines => Set<Machine>();
     public DbSet<EventRow> Events => Set<EventRow>();
+    public DbSet<SnapshotRow> Snapshots => Set<SnapshotRow>();
     public DbSet<IdempotencyRow> Idempotency => Set<IdempotencyRow>();
 
     protected override void ConfigureConventions(ModelConfigurationBuilder configurationBuilder) =>
@@ -43,6 +45,12 @@ internal sealed class ServerDb(DbContextOptions<ServerDb> options) : DbContext(o
             // Only the living hold their names.
             machine.HasIndex(m => new { m.TenantId, m.Slug }).IsUnique().HasFilter("State <> 'destroyed'").HasDatabaseName(SlugIndex);
             machine.HasIndex(m => new { m.TenantId, m.Name }).IsUnique().HasFilter("State <> 'destroyed' AND Name IS NOT NULL").HasDatabaseName(NameIndex);
+        });
+        modelBuilder.Entity<SnapshotRow>(row =>
+        {
+            row.ToTable("snapshots");
+            row.HasOne<TenantRow>().WithMany().HasForeignKey(s => s.TenantId);
+            row.HasIndex(s => new { s.TenantId, s.SandboxId, s.CreatedAt });
         });
         modelBuilder.Entity<EventRow>(row =>
         {

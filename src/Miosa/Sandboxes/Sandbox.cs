@@ -30,6 +30,7 @@ public sealed class Sandbox : IDisposable, IAsyncDisposable
         Files = new SandboxFiles(pipeline, info.Id);
         Events = new SandboxEvents(pipeline, info.Id);
         Env = new SandboxEnv(pipeline, info.Id);
+        Snapshots = new SandboxSnapshots(pipeline, info.Id);
     }
 
     /// <summary>Opaque id, <c>sbx_…</c>.</summary>
@@ -55,6 +56,9 @@ public sealed class Sandbox : IDisposable, IAsyncDisposable
 
     /// <summary>The environment variables of its later commands.</summary>
     public SandboxEnv Env { get; }
+
+    /// <summary>Keep its files as they are at one moment.</summary>
+    public SandboxSnapshots Snapshots { get; }
 
     /// <summary>Runs a shell string and waits for its end. It is not retried once it may have begun.</summary>
     /// <param name="command">Runs through <c>bash -c</c> in the environment of a login shell.</param>

@@ -197,6 +197,62 @@ namespace Miosa.Server.Storage.Migrations
                     b.ToTable("machines", (string)null);
                 });
 
+            modelBuilder.Entity("Miosa.Server.Snapshots.SnapshotRow", b =>
+                {
+                    b.Property<string>("Id")
+                        .HasColumnType("TEXT");
+
+                    b.Property<string>("Comment")
+                        .HasColumnType("TEXT");
+
+                    b.Property<long>("CreatedAt")
+                        .HasColumnType("INTEGER");
+
+                    b.Property<long?>("ExpiresAt")
+                        .HasColumnType("INTEGER");
+
+                    b.Property<bool>("Keep")
+                        .HasColumnType("INTEGER");
+
+                    b.Property<long?>("LastUsedAt")
+                        .HasColumnType("INTEGER");
+
+                    b.Property<string>("NodeId")
+                        .IsRequired()
+                        .HasColumnType("TEXT");
+
+                    b.Property<long?>("RetentionSec")
+                        .HasColumnType("INTEGER");
+
+                    b.Property<string>("SandboxId")
+                        .IsRequired()
+                        .HasColumnType("TEXT");
+
+                    b.Property<long?>("SizeBytes")
+                        .HasColumnType("INTEGER");
+
+                    b.Property<string>("Source")
+                        .IsRequired()
+                        .HasColumnType("TEXT");
+
+                    b.Property<string>("Status")
+                        .IsRequired()
+                        .HasColumnType("TEXT");
+
+                    b.Property<string>("TenantId")
+                        .IsRequired()
+                        .HasColumnType("TEXT");
+
+                    b.Property<long>("UpdatedAt")
+                        .HasColumnType("INTEGER");
+
+                    b.HasKey("Id");
+
+                    b.HasIndex("TenantId", "SandboxId", "CreatedAt");
+
+                    b.ToTable("snapshots", (string)null);
+                });
+
             modelBuilder.Entity("Miosa.Server.Storage.EventRow", b =>
                 {
                     b.Property<long>("Position")
@@ -354,6 +410,15 @@ namespace Miosa.Server.Storage.Migrations
                 });
 
             modelBuilder.Entity("Miosa.Server.Lifecycle.Machine", b =>
+                {
+                    b.HasOne("Miosa.Server.Storage.TenantRow", null)
+                        .WithMany()
+                        .HasForeignKey("TenantId")
+                        .OnDelete(DeleteBehavior.Cascade)
+                        .IsRequired();
+                });
+
+            modelBuilder.Entity("Miosa.Server.Snapshots.SnapshotRow", b =>
                 {
                     b.HasOne("Miosa.Server.Storage.TenantRow", null)
                         .WithMany()
