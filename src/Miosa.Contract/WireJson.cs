@@ -26,6 +26,7 @@ namespace Miosa;
 [JsonSerializable(typeof(SandboxEvent))]
 [JsonSerializable(typeof(Readiness))]
 [JsonSerializable(typeof(SandboxUsage))]
+[JsonSerializable(typeof(SandboxMetrics))]
 [JsonSerializable(typeof(SandboxSnapshot))]
 [JsonSerializable(typeof(SandboxSnapshotList))]
 [JsonSerializable(typeof(FileExport))]

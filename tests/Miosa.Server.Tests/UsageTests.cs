@@ -28,6 +28,43 @@ public sealed class UsageTests(Tenant tenant) : IClassFixture<Tenant>
     }
 
     [Fact]
+    public async Task Metrics_show_a_busy_processor_and_keep_points_of_the_window()
+    {
+        var id = await Api.CreateAsync("""{"image":"miosa-busybox","timeout_sec":600}""");
+        await Api.RunAsync(id, "dd if=/dev/urandom of=/tmp/big bs=1M count=20; sync");
+        var burn = Api.PostAsync($"sandboxes/{id}/exec", """{"command":"while [ ! -e /tmp/stop ]; do :; done"}""");
+        JsonElement metrics = default;
+        await Miosa.Platform.Platform.UntilAsync("two busy points are measured", async () =>
+        {
+            metrics = (await Api.GetAsync($"sandboxes/{id}/metrics?window=5m")).Expect(200).Json;
+            return metrics.GetProperty("series").EnumerateArray().Count(p => p.GetProperty("cpu_percent") is { ValueKind: JsonValueKind.Number } busy && busy.GetDouble() > 5) >= 2;
+        }, TimeSpan.FromSeconds(60));
+        await Api.RunAsync(id, "touch /tmp/stop");
+        await burn;
+
+        var current = metrics.GetProperty("current");
+        Assert.True(current.GetProperty("disk_used_mb").GetDouble() >= 20, current.ToString());
+        Assert.True(current.GetProperty("memory_used_mb").GetDouble() > 0, current.ToString());
+        var times = metrics.GetProperty("series").EnumerateArray().Select(p => p.GetProperty("ts").GetDateTimeOffset()).ToList();
+        Assert.Equal(times.Order(), times);
+        Assert.Equal("sandbox", metrics.GetProperty("data").GetProperty("resource_type").GetString());
+    }
+
+    [Theory]
+    [InlineData("abc")]
+    [InlineData("0s")]
+    [InlineData("-1h")]
+    [InlineData("2d")]
+    [InlineData("99999999999h")]
+    public async Task A_window_that_cannot_be_is_refused_by_name(string window)
+    {
+        var id = await Api.CreateAsync("""{"image":"miosa-busybox"}""");
+        var answer = await Api.GetAsync($"sandboxes/{id}/metrics?window={window}");
+        Assert.Equal(422, answer.Status);
+        Assert.True(answer.Json.GetProperty("details").TryGetProperty("window", out _), answer.Body);
+    }
+
+    [Fact]
     public async Task Usage_counts_what_is_sent_even_to_where_it_may_not_go()
     {
         var id = await Api.CreateAsync("""{"image":"miosa-busybox"}""");

@@ -72,6 +72,8 @@ public sealed class CallTests
         new("Sandbox.GetUsage", "GET /sandboxes/sbx_1/usage", "", Usage, 7, (s, _) => s.GetUsage().RuntimeSec, async (s, _) => (await s.GetUsageAsync()).RuntimeSec),
         new("SandboxFiles.WatchDir", "GET /sandboxes/sbx_1/files/watch?path=%2Fw&recursive=false", "", Watched, "ended",
             (s, _) => s.Files.WatchDir("/w", recursive: false).Last().Type, async (s, _) => (await s.Files.WatchDirAsync("/w", recursive: false).LastAsync()).Type, "text/event-stream"),
+        new("Sandbox.GetMetrics", "GET /sandboxes/sbx_1/metrics?window=15m", "", """{"resource_type":"sandbox","current":{"cpu_count":2,"memory_mb":1,"disk_mb":1}}""", 2,
+            (s, _) => s.GetMetrics("15m").Current.CpuCount, async (s, _) => (await s.GetMetricsAsync("15m")).Current.CpuCount),
         new("SandboxFiles.Export", "POST /sandboxes/sbx_1/files/export", """{"path":"/w/a"}""", """{"url":"http://h/x","expires_at":"2026-05-26T10:14:23Z"}""", "http://h/x",
             (s, _) => s.Files.Export("/w/a").Url, async (s, _) => (await s.Files.ExportAsync("/w/a")).Url),
         new("SandboxFiles.Export many", "POST /sandboxes/sbx_1/exports", """{"paths":["/a","/b"],"label":"l"}""", """{"id":"exp_1","sandbox_id":"sbx_1","status":"ready","files":[]}""", "exp_1",

@@ -110,7 +110,7 @@ public sealed class Platform : IAsyncDisposable
         // No self-made restart: a test that kills the server wants to see it dead first.
         server = StartLogged("server", "setpriv", [
             .. AsServerUser(), .. ServerCommand(), "serve", "--data", state, "--runtime-socket", Path.Combine(run, "runtime.sock"),
-            "--urls", RootUrl, "--node", Node, .. Unless("--default-image", "miosa-busybox"), .. Unless("--pool-size", "0"), .. Unless("--sweep-sec", "2"), .. serverSettings]);
+            "--urls", RootUrl, "--node", Node, .. Unless("--default-image", "miosa-busybox"), .. Unless("--pool-size", "0"), .. Unless("--sweep-sec", "2"), .. Unless("--metrics-sec", "1"), .. serverSettings]);
         await UntilAsync("the server is ready", async () =>
         {
             if (server.HasExited)

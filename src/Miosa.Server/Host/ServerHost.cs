@@ -87,6 +87,7 @@ internal static partial class ServerHost
         AddLoop<Reconciliation>(services);
         AddLoop<AfterBoot>(services);
         AddLoop<SnapshotSweep>(services);
+        AddLoop<MetricsSampler>(services);
         AddLoop<WarmUp>(services);
     }
 

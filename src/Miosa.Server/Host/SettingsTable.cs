@@ -37,6 +37,7 @@ internal static class SettingsTable
         Number("max-exec-sec", "longest time limit of one command", 1, 2_592_000, (s, v) => s with { MaxExecSec = v }),
         Number("exec-output-bytes", "kept output of one command per stream; more is dropped and marked truncated", 1024, 1 << 30, (s, v) => s with { ExecOutputBytes = v }),
         Number("max-snapshots", "most snapshots of one tenant", 0, 1_000_000, (s, v) => s with { MaxSnapshots = v }),
+        Number("metrics-sec", "seconds between two measurements of every machine", 1, 3600, (s, v) => s with { MetricsSec = v }),
         Number("sweep-sec", "seconds between two sweeps for what nobody owns", 1, 3600, (s, v) => s with { SweepSec = v }),
         Number("key-cache-sec", "seconds until a revoked key stops working at the latest", 0, 3600, (s, v) => s with { KeyCacheSec = v }),
         Number("event-days", "days that events and rows of destroyed machines are kept", 1, 3650, (s, v) => s with { EventDays = v }),

@@ -168,6 +168,19 @@ public sealed class Sandbox : IDisposable, IAsyncDisposable
     /// <inheritdoc cref="GetUsageAsync"/>
     public SandboxUsage GetUsage() => pipeline.Send(SandboxCalls.Usage(Id));
 
+    /// <summary>Tells what it uses now and used over a window: CPU, memory, disk, network. Neither resumes a paused sandbox nor counts as activity.</summary>
+    /// <param name="window">A span of at most 24 hours, such as <c>90s</c>, <c>15m</c> or <c>24h</c>; default <c>1h</c>.</param>
+    /// <param name="cancellationToken">Ends the wait.</param>
+    /// <returns>The figures of this moment and the points inside the window.</returns>
+    /// <exception cref="NotFoundException">The tenant has no such sandbox any more.</exception>
+    /// <exception cref="ValidationException">The window cannot be read or is too long.</exception>
+    /// <example><code>var metrics = await sandbox.GetMetricsAsync("15m"); Console.WriteLine($"{metrics.Current.CpuPercent} % of {metrics.Current.CpuCount} vCPUs");</code></example>
+    public Task<SandboxMetrics> GetMetricsAsync(string? window = null, CancellationToken cancellationToken = default)
+        => pipeline.SendAsync(SandboxCalls.Metrics(Id, window), cancellationToken);
+
+    /// <inheritdoc cref="GetMetricsAsync"/>
+    public SandboxMetrics GetMetrics(string? window = null) => pipeline.Send(SandboxCalls.Metrics(Id, window));
+
     /// <summary>Changes the fields that are not null.</summary>
     /// <param name="changes">The fields to change.</param>
     /// <param name="cancellationToken">Ends the wait.</param>

@@ -124,6 +124,9 @@ internal static class SandboxCalls
     public static Call<SandboxUsage> Usage(string id)
         => new(HttpMethod.Get, Path(id) + "/usage", static answer => answer.Object(WireJson.Default.SandboxUsage));
 
+    public static Call<SandboxMetrics> Metrics(string id, string? window)
+        => new(HttpMethod.Get, Call.Query(Path(id) + "/metrics", ("window", window)), static answer => answer.Object(WireJson.Default.SandboxMetrics));
+
     public static Call ReadinessStream(string id) => new(HttpMethod.Get, Path(id) + "/readiness/stream")
     {
         Repeat = Repeat.UnlessBegun,
