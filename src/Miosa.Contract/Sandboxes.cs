@@ -330,6 +330,18 @@ public sealed record UpdateSandboxRequest
     /// <summary>Replaces all metadata.</summary>
     public JsonObject? Metadata { get; init; }
 
+    /// <summary>A named size; also running it gets the vCPUs, memory and disk at once. The disk can only grow.</summary>
+    public string? Size { get; init; }
+
+    /// <summary>vCPUs, at once.</summary>
+    public int? CpuCount { get; init; }
+
+    /// <summary>Memory in MiB, at once; not less than it holds.</summary>
+    public int? MemoryMb { get; init; }
+
+    /// <summary>Disk in MiB, at once; it can only grow.</summary>
+    public int? DiskSizeMb { get; init; }
+
     /// <summary>Ignore both limits.</summary>
     public bool? AlwaysOn { get; init; }
 

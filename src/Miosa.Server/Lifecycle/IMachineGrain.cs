@@ -69,6 +69,9 @@ internal sealed record RowChange
     public string? Metadata { get; init; }
     public bool? AlwaysOn { get; init; }
     public bool? Persistent { get; init; }
+    public int? Vcpus { get; init; }
+    public int? MemoryMb { get; init; }
+    public int? DiskMb { get; init; }
     public int? TimeoutSec { get; init; }
     public int? IdleTimeoutSec { get; init; }
     public string? ExternalUserId { get; init; }
@@ -90,6 +93,9 @@ internal sealed record RowChange
             Metadata = Metadata ?? row.Metadata,
             AlwaysOn = AlwaysOn ?? row.AlwaysOn,
             Persistent = Persistent ?? row.Persistent,
+            Vcpus = Vcpus ?? row.Vcpus,
+            MemoryMb = MemoryMb ?? row.MemoryMb,
+            DiskMb = DiskMb ?? row.DiskMb,
             TimeoutSec = timeoutSec,
             IdleTimeoutSec = IdleTimeoutSec ?? row.IdleTimeoutSec,
             ExternalUserId = Pick("external_user_id", ExternalUserId, row.ExternalUserId),

@@ -7,6 +7,7 @@ using Miosa.Server.Events;
 using Miosa.Server.Guests;
 using Miosa.Server.Host;
 using Miosa.Server.Nodes;
+using Miosa.Server.Sandboxes;
 
 namespace Miosa.Server.Lifecycle;
 
@@ -19,6 +20,7 @@ internal sealed partial class MachineGrain(
     Deadlines deadlines,
     AfterBoot afterBoot,
     EnvSeal seal,
+    Sizes sizes,
     ServerSettings settings,
     TimeProvider time,
     ILogger<MachineGrain> log) : Grain, IMachineGrain
@@ -62,11 +64,45 @@ internal sealed partial class MachineGrain(
             return MachineAnswer.No(Refusal.NotFound("sandbox"));
         if (resident.Row.State is not (MachineState.Running or MachineState.Paused))
             return MachineAnswer.No(Refusal.Conflict($"the sandbox is {resident.Row.State.Wire()}"));
-        var row = Stamp(change.ApplyTo(resident.Row, time.GetUtcNow()), resident);
+        var old = resident.Row;
+        var row = Stamp(change.ApplyTo(old, time.GetUtcNow()), resident);
+        var isResized = ShapeOf(row) != ShapeOf(old);
+        if (isResized)
+        {
+            row = row with { Size = sizes.NameOf(ShapeOf(row)) };
+            if (await ResizeAsync(old, row) is { } refused)
+                return refused;
+        }
         if (await SaveAsync(row, isNew: false, [new NewEvent(EventNames.SandboxUpdated)]) is { } taken)
+        {
+            if (isResized)
+                await ResizeAsync(row, old with { DiskMb = row.DiskMb });
             return taken;
+        }
         Settle(resident, row);
         return MachineAnswer.Of(row);
+    }
+
+    private static Shape ShapeOf(Machine row) => new(row.Vcpus, row.MemoryMb, row.DiskMb);
+
+    /// <summary>Null when the machine has its new limits; otherwise it has the old ones and the answer says why.</summary>
+    private async Task<MachineAnswer?> ResizeAsync(Machine old, Machine row)
+    {
+        if (row.DiskMb < old.DiskMb)
+            return MachineAnswer.NoField("disk_size_mb", $"can only grow: it is {old.DiskMb} MiB");
+        try
+        {
+            await runtime.LimitAsync(MachineId, row.Vcpus, row.MemoryMb, row.DiskMb, CancellationToken.None);
+            return null;
+        }
+        catch (RuntimeRefusedException e) when (e.Code == RuntimeErrors.LimitRefused)
+        {
+            return MachineAnswer.NoField("memory_mb", $"is less than the sandbox holds, which cannot be given back: {e.Message}");
+        }
+        catch (Exception e) when (e is RuntimeRefusedException or RuntimeDownException)
+        {
+            return MachineAnswer.No(Refusal.Unavailable($"the sandbox could not be resized: {e.Message}"));
+        }
     }
 
     public async ValueTask<MachineAnswer> ChangeEnv(EnvChange change)

@@ -17,7 +17,7 @@ internal sealed class SandboxEndpoints(Machines machines, SandboxFields fields, 
         api.Map("GET", "/sandboxes/{sandbox_id}", it.GetAsync).Needs(Scopes.SandboxesRead);
         foreach (var method in (string[])["PATCH", "PUT"])
         {
-            api.Map(method, "/sandboxes/{sandbox_id}", context => it.ChangeAsync(context, SandboxFields.Update))
+            api.Map(method, "/sandboxes/{sandbox_id}", it.UpdateAsync)
                 .Needs(Scopes.SandboxesWrite).WithMetadata(new Replayable(KeyInBody: false));
             api.Map(method, "/sandboxes/{sandbox_id}/tags", context => it.ChangeAsync(context, SandboxFields.TagsOnly))
                 .Needs(Scopes.SandboxesWrite).WithMetadata(new Replayable(KeyInBody: false));
@@ -88,6 +88,8 @@ internal sealed class SandboxEndpoints(Machines machines, SandboxFields fields, 
     // A destroyed one is 404 here: get-or-create of the clients makes a new one only then.
     private Task<IResult> GetByNameAsync(HttpContext context) =>
         Task.FromResult(One(machines.FindByName(context.Caller(), context.PathValue("name"))));
+
+    private Task<IResult> UpdateAsync(HttpContext context) => ChangeAsync(context, fields.Update);
 
     private async Task<IResult> ChangeAsync(HttpContext context, Func<Fields, (RowChange?, Refusal?)> read)
     {

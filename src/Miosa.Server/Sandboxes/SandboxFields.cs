@@ -21,6 +21,8 @@ internal sealed partial class SandboxFields(Sizes sizes, EnvSeal seal, ServerSet
         .Add("agent_runtime_profile_id", "agent_profile_id");
 
     public static readonly Aliases UpdateAliases = new Aliases()
+        .Add("cpu_count", "vcpus")
+        .Add("disk_size_mb", "disk_mb")
         .Add("timeout_sec", "timeout_seconds", "timeout")
         .Add("idle_timeout_sec", "idle_timeout_seconds", "idle_timeout");
 
@@ -127,8 +129,9 @@ internal sealed partial class SandboxFields(Sizes sizes, EnvSeal seal, ServerSet
         return fields.Errors() is { } refusal ? (null, refusal) : (draft, null);
     }
 
-    public static (RowChange? Change, Refusal? Refusal) Update(Fields fields)
+    public (RowChange? Change, Refusal? Refusal) Update(Fields fields)
     {
+        var named = fields.Has("size") ? ShapeOf(fields).Shape : null;
         var metadata = fields.Object("metadata");
         string[] nullable = ["name", "external_user_id", "external_project_id", "external_workspace_id"];
         var change = new RowChange
@@ -139,6 +142,9 @@ internal sealed partial class SandboxFields(Sizes sizes, EnvSeal seal, ServerSet
             Metadata = metadata?.ToJsonString(),
             AlwaysOn = fields.Bool("always_on"),
             Persistent = Persistent(fields, metadata),
+            Vcpus = fields.Int("cpu_count", 1, Math.Min(64, settings.MaxVcpus)) ?? named?.Vcpus,
+            MemoryMb = fields.Int("memory_mb", 128, settings.MaxMemoryMb) ?? named?.MemoryMb,
+            DiskMb = fields.Int("disk_size_mb", 512, settings.MaxDiskMb) ?? named?.DiskMb,
             TimeoutSec = fields.Int("timeout_sec", 1, MaxTimeoutSec),
             IdleTimeoutSec = fields.Int("idle_timeout_sec", 0, MaxTimeoutSec),
             ExternalUserId = fields.Text("external_user_id"),

@@ -32,5 +32,8 @@ internal sealed class Sizes
     /// <summary>The shape of a name; <c>xlarge</c> is the older spelling of <c>xl</c>.</summary>
     public Shape? Find(string name) => shapes.GetValueOrDefault(Canonical(name));
 
+    /// <summary>The name of a shape; null for a free one.</summary>
+    public string? NameOf(Shape shape) => shapes.FirstOrDefault(pair => pair.Value == shape).Key;
+
     public static string Canonical(string name) => name == "xlarge" ? "xl" : name;
 }
