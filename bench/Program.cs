@@ -8,6 +8,7 @@ var groups = new Dictionary<string, Func<Report, Task>>
     ["exec"] = ExecBench.RunAsync,
     ["transfer"] = TransferBench.RunAsync,
     ["fork"] = ForkBench.RunAsync,
+    ["watch"] = WatchBench.RunAsync,
     ["density"] = DensityBench.RunAsync,
 };
 if (args is [var wanted] && !groups.ContainsKey(wanted))
