@@ -6,7 +6,7 @@ using Miosa.Platform;
 
 namespace Miosa.Server.Tests;
 
-public sealed class ExportTests(Tenant tenant, ITestOutputHelper output) : IClassFixture<Tenant>
+public sealed class ExportTests(Tenant tenant) : IClassFixture<Tenant>
 {
     private Api Api => tenant.Api;
 
@@ -66,7 +66,6 @@ public sealed class ExportTests(Tenant tenant, ITestOutputHelper output) : IClas
             $"sandboxes/sbx_01hzq5pnmpgt6vdwp0r8d23c5n/exports/download?t={token}"])
         {
             var answer = await stranger.GetAsync(path);
-            output.WriteLine(answer.Body);
             Assert.Equal((403, "the link is not valid"), (answer.Status, answer.Text("error")));
         }
     }
