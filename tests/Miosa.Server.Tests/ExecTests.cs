@@ -147,9 +147,9 @@ public sealed class ExecTests(ExecMachine machine) : IClassFixture<ExecMachine>
     [InlineData("""{"command":"true","cwd":"/no/such/folder"}""", "cwd")]
     [InlineData("""{"command":"true","cwd":"/etc/passwd"}""", "cwd")]
     [InlineData("""{"command":"true","stdin":5}""", "stdin")]
-    [InlineData("""{"command":"true","detached":true}""", "detached")]
-    [InlineData("""{"command":"true","background":true}""", "detached")]
-    [InlineData("""{"command":"true","wait":false}""", "wait")]
+    [InlineData("""{"command":"true","detached":"yes"}""", "detached")]
+    [InlineData("""{"command":"true","background":1}""", "detached")]
+    [InlineData("""{"command":"true","wait":"no"}""", "wait")]
     public async Task A_faulty_field_is_422_and_named(string body, string field)
     {
         using var answer = await machine.PostAsync("exec", body);

@@ -31,6 +31,15 @@ namespace Miosa.Guest;
 [JsonSerializable(typeof(WatchCall))]
 [JsonSerializable(typeof(GuestChange))]
 [JsonSerializable(typeof(WatchReply))]
+[JsonSerializable(typeof(ProcessStartCall))]
+[JsonSerializable(typeof(ProcessListCall))]
+[JsonSerializable(typeof(ProcessCall))]
+[JsonSerializable(typeof(ProcessSignalCall))]
+[JsonSerializable(typeof(ProcessStdinCall))]
+[JsonSerializable(typeof(ProcessLogsCall))]
+[JsonSerializable(typeof(ProcessLogsReply))]
+[JsonSerializable(typeof(ProcessFollowCall))]
+[JsonSerializable(typeof(GuestProcess))]
 internal sealed partial class GuestJson : JsonSerializerContext
 {
     /// <summary>

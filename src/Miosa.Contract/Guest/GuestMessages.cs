@@ -15,6 +15,14 @@ internal static class GuestVerb
     public const string FileCopy = "file.copy";
     public const string FileChmod = "file.chmod";
     public const string FileWatch = "file.watch";
+    public const string ProcessStart = "process.start";
+    public const string ProcessList = "process.list";
+    public const string ProcessGet = "process.get";
+    public const string ProcessLogs = "process.logs";
+    public const string ProcessFollow = "process.follow";
+    public const string ProcessStdin = "process.stdin";
+    public const string ProcessSignal = "process.signal";
+    public const string ProcessStop = "process.stop";
     public const string Info = "info";
 }
 

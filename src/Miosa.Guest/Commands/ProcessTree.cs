@@ -16,6 +16,8 @@ internal static class ProcessTree
     /// <summary>A process in an uninterruptible call dies when that call ends; nobody has to wait longer than this for it.</summary>
     private const int MostMs = 5000;
 
+    private const int TermLookMs = 10;
+
     public static void Kill(int supervisor)
     {
         var until = Environment.TickCount64 + MostMs;
@@ -25,6 +27,39 @@ internal static class ProcessTree
         StopBelow(supervisor, until);
         KillAll(() => Below(supervisor), until);
         Libc.Kill(supervisor, Libc.SigKill);
+    }
+
+    /// <summary>
+    /// Asks everything below the supervisor to end and gives it time. The supervisor is stopped meanwhile, or what outlives the command would
+    /// leave its tree; when all has ended it goes on and tells the command's status. False: something still lives, and the supervisor is stopped.
+    /// </summary>
+    public static bool Terminate(int supervisor, int graceMs)
+    {
+        var until = Environment.TickCount64 + graceMs;
+        Libc.Kill(supervisor, Libc.SigStop);
+        var asked = new HashSet<int>();
+        while (true)
+        {
+            var alive = false;
+            foreach (var row in Below(supervisor))
+            {
+                if (row.IsDead)
+                    continue;
+                alive = true;
+                if (!asked.Add(row.Pid))
+                    continue;
+                Libc.Kill(row.Pid, Libc.SigTerm);
+                // A stopped one would not hear it.
+                Libc.Kill(row.Pid, Libc.SigContinue);
+            }
+            if (!alive)
+                break;
+            if (Environment.TickCount64 >= until)
+                return false;
+            Libc.Poll([], TermLookMs);
+        }
+        Libc.Kill(supervisor, Libc.SigContinue);
+        return true;
     }
 
     /// <summary>

@@ -91,6 +91,12 @@ internal sealed unsafe class RunningCommand : IDisposable
         SupervisorEnds();
     }
 
+    /// <summary>
+    /// Asks the command and everything it started to end. False when something outlived the time: then <see cref="Kill"/> is to follow.
+    /// True: <see cref="Status"/> tells how it ended.
+    /// </summary>
+    public bool Terminate(int graceMs) => HasEnded || ProcessTree.Terminate(_supervisor, graceMs);
+
     public void CloseStdin()
     {
         Libc.Close(Stdin);

@@ -6,7 +6,9 @@ internal static unsafe partial class Libc
 {
     public const int SigKill = 9;
     public const int SigPipe = 13;
+    public const int SigTerm = 15;
     public const int SigChild = 17;
+    public const int SigContinue = 18;
     public const int SigStop = 19;
     public const int SignalCount = 64;
 

@@ -10,11 +10,11 @@ namespace Miosa.Guest.Verbs;
 /// <summary><c>exec</c>: runs a program or a shell string, streams its input and output, and leaves nothing of it alive that was to be ended.</summary>
 internal static class Exec
 {
-    private const int TimedOutCode = 124;
+    public const int TimedOutCode = 124;
     private const int NotExecutableCode = 126;
     private const int NotFoundCode = 127;
     private const int SignalBase = 128;
-    private const long MaxTimeoutMs = 7L * 24 * 3600 * 1000;
+    public const long MaxTimeoutMs = 7L * 24 * 3600 * 1000;
 
     public static byte[] Run(GuestStream stream, ReadOnlySpan<byte> open)
     {
@@ -44,15 +44,24 @@ internal static class Exec
         return new ExecReply
         {
             Pid = command.Pid,
-            ExitCode = timedOut ? TimedOutCode : signal != 0 ? SignalBase + signal : command.WaitStatus >> 8 & 0xff,
+            ExitCode = timedOut ? TimedOutCode : ExitCodeOf(command.WaitStatus),
             Signal = signal == 0 ? null : signal,
             TimedOut = timedOut,
             DurationMs = DurationSince(began),
         };
     }
 
-    /// <summary>A command that cannot be started ends as a shell would end it; what is wrong with the call itself is an ERROR.</summary>
+    public static int ExitCodeOf(int waitStatus) => (waitStatus & 0x7f) is not 0 and var signal ? SignalBase + signal : waitStatus >> 8 & 0xff;
+
     private static ExecReply NotStarted(GuestStream stream, RunningCommand command, CommandLine line, ExecCall call, long began)
+    {
+        var (text, code) = FaultOf(command, line, call.User);
+        stream.Send(FrameChannel.Stderr, Encoding.UTF8.GetBytes(text));
+        return new ExecReply { ExitCode = code, DurationMs = DurationSince(began) };
+    }
+
+    /// <summary>A program that cannot be started ends as a shell would end it; what is wrong with the call itself is thrown.</summary>
+    public static (string Text, int ExitCode) FaultOf(RunningCommand command, CommandLine line, string? user)
     {
         var errno = command.FaultErrno;
         switch (command.Fault)
@@ -62,15 +71,14 @@ internal static class Exec
             case LaunchFault.Directory:
                 throw GuestFailure.From(new LinuxException("chdir", Encoding.UTF8.GetString(line.Directory), errno));
             case LaunchFault.Account:
-                throw GuestFailure.From(new LinuxException("become user", call.User ?? "", errno));
+                throw GuestFailure.From(new LinuxException("become user", user ?? "", errno));
             case LaunchFault.Other:
                 throw GuestFailure.From(new LinuxException("start", Encoding.UTF8.GetString(line.Argv[0]), errno));
         }
         var name = Encoding.UTF8.GetString(line.Argv[0]);
         var missing = errno is Errno.ENOENT or Errno.ENOTDIR;
         var why = missing && !name.Contains('/', StringComparison.Ordinal) ? "command not found" : Errno.Describe(errno);
-        stream.Send(FrameChannel.Stderr, Encoding.UTF8.GetBytes(name + ": " + why + "\n"));
-        return new ExecReply { ExitCode = missing ? NotFoundCode : NotExecutableCode, DurationMs = DurationSince(began) };
+        return (name + ": " + why + "\n", missing ? NotFoundCode : NotExecutableCode);
     }
 
     private static long DurationSince(long began) => Math.Max(1, (long)Stopwatch.GetElapsedTime(began).TotalMilliseconds);
@@ -82,7 +90,7 @@ internal static class Exec
         { } given => Math.Min(given, MaxTimeoutMs),
     };
 
-    private static CommandLine CommandLineOf(ExecCall call)
+    public static CommandLine CommandLineOf(ExecCall call)
     {
         var account = AccountOf(call.User);
         var environment = LoginEnvironment.For(account);
@@ -151,7 +159,7 @@ internal static class Exec
     }
 
     /// <summary>A file without a known format is a script for sh, as execvp has it.</summary>
-    private static CommandLine AsScript(CommandLine line)
+    public static CommandLine AsScript(CommandLine line)
     {
         // The one that was found; the candidates before it do not exist.
         var script = line.Programs.FirstOrDefault(IsFile) ?? line.Programs[0];

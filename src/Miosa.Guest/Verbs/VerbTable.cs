@@ -26,6 +26,14 @@ internal static class VerbTable
         (GuestVerb.FileCopy, Copy.Run),
         (GuestVerb.FileChmod, Chmod.Run),
         (GuestVerb.FileWatch, WatchFiles.Run),
+        (GuestVerb.ProcessStart, Processes.Start),
+        (GuestVerb.ProcessList, Processes.List),
+        (GuestVerb.ProcessGet, Processes.Get),
+        (GuestVerb.ProcessLogs, ProcessOutput.Logs),
+        (GuestVerb.ProcessFollow, ProcessOutput.Follow),
+        (GuestVerb.ProcessStdin, Processes.Stdin),
+        (GuestVerb.ProcessSignal, Processes.Signal),
+        (GuestVerb.ProcessStop, Processes.Stop),
         (GuestVerb.Info, Info.Run),
     ];
 

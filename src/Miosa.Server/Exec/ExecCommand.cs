@@ -31,6 +31,9 @@ internal sealed partial record ExecCommand
     public required TimeSpan Timeout { get; init; }
     public byte[]? Stdin { get; init; }
 
+    /// <summary>To be started as a background process instead of being waited for.</summary>
+    public bool IsDetached { get; init; }
+
     /// <param name="fields">The body, with <see cref="Aliases"/> applied.</param>
     /// <param name="maximum">The server's limit, which is also the default.</param>
     public static (ExecCommand? Command, Refusal? Refusal) Of(Fields fields, TimeSpan maximum)
@@ -40,10 +43,7 @@ internal sealed partial record ExecCommand
         var env = fields.TextMap("env", EnvironmentName());
         var stdin = fields.Text("stdin", MaxStdinLength, allowEmpty: true);
         var timeout = TimeoutOf(fields, maximum);
-        if (fields.Bool("detached") is true)
-            fields.Fail("detached", "is not supported yet: processes in the background come with a later version");
-        if (fields.Bool("wait") is false)
-            fields.Fail("wait", "must be true: processes in the background come with a later version");
+        var isDetached = fields.Bool("detached") is true | fields.Bool("wait") is false;
         if (command is not null && SizeOf(command, cwd, env) is > MaxCallBytes and var size)
             fields.Fail("command", $"is too long: {size} bytes with its environment, at most {MaxCallBytes}; write a script file and run that, or send data as stdin");
         if (fields.Errors() is { } refusal)
@@ -56,6 +56,7 @@ internal sealed partial record ExecCommand
             Env = env,
             Timeout = timeout,
             Stdin = stdin is null ? null : Encoding.UTF8.GetBytes(stdin),
+            IsDetached = isDetached,
         }, null);
     }
 

@@ -2,6 +2,7 @@ using Miosa.Server.Files;
 using Miosa.Server.Guests;
 using Miosa.Server.Host;
 using Miosa.Server.Lifecycle;
+using Miosa.Server.Processes;
 
 namespace Miosa.Server.Exec;
 
@@ -26,7 +27,10 @@ internal static class ExecEndpoints
         var (command, guest) = await AdmitAsync(context, await BodyAsync(context));
         if (command is null || guest is null)
             return;
-        await ExecAnswer.WriteAsync(context, command, guest);
+        if (command.IsDetached)
+            await (await ProcessStart.DetachedAsync(context, command, guest)).ExecuteAsync(context);
+        else
+            await ExecAnswer.WriteAsync(context, command, guest);
     }
 
     private static async Task StreamByBodyAsync(HttpContext context) => await StreamAsync(context, await BodyAsync(context));
@@ -39,6 +43,11 @@ internal static class ExecEndpoints
         var (command, guest) = await AdmitAsync(context, read);
         if (command is null || guest is null)
             return;
+        if (command.IsDetached)
+        {
+            await Reply.Refuse(Refusal.Invalid("detached", "cannot be streamed: start it as a process and stream that")).ExecuteAsync(context);
+            return;
+        }
         LongStream.Allow(context);
         await ExecStream.WriteAsync(context, command, guest);
     }

@@ -10,6 +10,7 @@ using Miosa.Server.Files;
 using Miosa.Server.Keys;
 using Miosa.Server.Lifecycle;
 using Miosa.Server.Nodes;
+using Miosa.Server.Processes;
 using Miosa.Server.Resources;
 using Miosa.Server.Sandboxes;
 using Miosa.Server.Snapshots;
@@ -135,6 +136,7 @@ internal static partial class ServerHost
         ResourceEndpoints.Map(api);
         ExportEndpoints.Map(api);
         app.MapExec();
+        app.MapProcesses();
         app.MapFiles();
     }
 

@@ -13,12 +13,15 @@ using Miosa.Server.Sandboxes;
 namespace Miosa.Server.Lifecycle;
 
 /// <summary>
-/// What follows a boot: the entry point is started once, and the readiness probe is asked until it passes. The entry point belongs to
-/// the machine: the shell that starts it ends at once, so it survives the request, this connection and this process.
+/// What follows a boot: the entry point is started once, as a background process of the machine, and the readiness probe is asked until it
+/// passes.
 /// </summary>
 internal sealed partial class AfterBoot(MachineDirectory directory, IServiceProvider services, EnvSeal seal, ServerSettings settings, TimeProvider time, ILogger<AfterBoot> log)
     : BackgroundService
 {
+    /// <summary>The name of the process that the entry point is; its output is the sandbox's log.</summary>
+    public const string EntrypointName = "entrypoint";
+
     private static readonly TimeSpan FirstPause = TimeSpan.FromMilliseconds(50);
     private static readonly TimeSpan LongestPause = TimeSpan.FromSeconds(1);
     private static readonly TimeSpan OneProbe = TimeSpan.FromSeconds(10);
@@ -53,22 +56,16 @@ internal sealed partial class AfterBoot(MachineDirectory directory, IServiceProv
     private async Task StartEntrypointAsync(Resident resident, string entrypoint, CancellationToken ct)
     {
         var row = resident.Row;
-        var call = new ExecCall
-        {
-            // Its output goes where people look for it; nothing of it keeps this exec open.
-            Shell = $"(\n{entrypoint}\n) </dev/null >/tmp/entrypoint.log 2>&1 &",
-            Env = resident.Env(seal).Values.ToDictionary(),
-            TimeoutMs = (long)OneProbe.TotalMilliseconds,
-        };
         try
         {
-            var reply = await RunAsync(resident, call, ct);
-            if (reply.ExitCode != 0)
-                EntrypointFailed(log, row.Id, $"exit code {reply.ExitCode}");
+            if (resident.Road is not { } road)
+                throw new IOException("the machine has no guest yet");
+            var guest = await road.ConnectAsync(ct);
+            await guest.StartProcessAsync(new ProcessStartCall { Shell = entrypoint, Name = EntrypointName, Env = resident.Env(seal).Values.ToDictionary() }, ct);
         }
         catch (Exception e) when (e is GuestException or SocketException or IOException or OperationCanceledException)
         {
-            // The sandbox itself is fine and answers; its log file and this line tell why nothing was started.
+            // The sandbox itself is fine and answers; this line tells why nothing was started.
             EntrypointFailed(log, row.Id, e.Message);
         }
     }

@@ -31,6 +31,7 @@ public sealed class Sandbox : IDisposable, IAsyncDisposable
         Events = new SandboxEvents(pipeline, info.Id);
         Env = new SandboxEnv(pipeline, info.Id);
         Snapshots = new SandboxSnapshots(pipeline, info.Id);
+        Processes = new SandboxProcesses(pipeline, info.Id);
     }
 
     /// <summary>Opaque id, <c>sbx_…</c>.</summary>
@@ -59,6 +60,9 @@ public sealed class Sandbox : IDisposable, IAsyncDisposable
 
     /// <summary>Keep its files as they are at one moment.</summary>
     public SandboxSnapshots Snapshots { get; }
+
+    /// <summary>Its background processes.</summary>
+    public SandboxProcesses Processes { get; }
 
     /// <summary>Runs a shell string and waits for its end. It is not retried once it may have begun.</summary>
     /// <param name="command">Runs through <c>bash -c</c> in the environment of a login shell.</param>
@@ -180,6 +184,16 @@ public sealed class Sandbox : IDisposable, IAsyncDisposable
 
     /// <inheritdoc cref="GetMetricsAsync"/>
     public SandboxMetrics GetMetrics(string? window = null) => pipeline.Send(SandboxCalls.Metrics(Id, window));
+
+    /// <summary>What the sandbox's entry point has printed; empty when it has none.</summary>
+    /// <param name="lines">Last lines, 1 to 10,000.</param>
+    /// <param name="cancellationToken">Ends the wait.</param>
+    /// <returns>The text, at most 1 MiB of it, whole and line by line.</returns>
+    /// <exception cref="NotFoundException">The tenant has no such sandbox any more.</exception>
+    public Task<SandboxLogs> GetLogsAsync(int lines = 200, CancellationToken cancellationToken = default) => pipeline.SendAsync(SandboxCalls.Logs(Id, lines), cancellationToken);
+
+    /// <inheritdoc cref="GetLogsAsync"/>
+    public SandboxLogs GetLogs(int lines = 200) => pipeline.Send(SandboxCalls.Logs(Id, lines));
 
     /// <summary>Changes the fields that are not null.</summary>
     /// <param name="changes">The fields to change.</param>

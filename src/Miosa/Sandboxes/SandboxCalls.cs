@@ -127,6 +127,9 @@ internal static class SandboxCalls
     public static Call<SandboxMetrics> Metrics(string id, string? window)
         => new(HttpMethod.Get, Call.Query(Path(id) + "/metrics", ("window", window)), static answer => answer.Object(WireJson.Default.SandboxMetrics));
 
+    public static Call<SandboxLogs> Logs(string id, int lines)
+        => new(HttpMethod.Get, Call.Query(Path(id) + "/logs", ("lines", lines.ToString(CultureInfo.InvariantCulture))), static answer => answer.Object(WireJson.Default.SandboxLogs));
+
     public static Call ReadinessStream(string id) => new(HttpMethod.Get, Path(id) + "/readiness/stream")
     {
         Repeat = Repeat.UnlessBegun,
