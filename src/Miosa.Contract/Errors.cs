@@ -18,6 +18,9 @@ public static class ErrorCodes
     /// <summary>403: the path is outside what may be written.</summary>
     public const string ForbiddenPath = "FORBIDDEN_PATH";
 
+    /// <summary>403: the object is not the caller's to change.</summary>
+    public const string Forbidden = "FORBIDDEN";
+
     /// <summary>402: no credits left.</summary>
     public const string InsufficientCredits = "INSUFFICIENT_CREDITS";
 

@@ -36,10 +36,14 @@ public sealed class MiosaClient : IDisposable, IAsyncDisposable
         ArgumentNullException.ThrowIfNull(options);
         pipeline = new Pipeline(options);
         Sandboxes = new Sandboxes(pipeline);
+        SandboxTemplates = new SandboxTemplates(pipeline);
     }
 
     /// <summary>Create, find, list and destroy sandboxes.</summary>
     public Sandboxes Sandboxes { get; }
+
+    /// <summary>What sandboxes are made of: list, create, build and delete templates.</summary>
+    public SandboxTemplates SandboxTemplates { get; }
 
     /// <summary>Closes the connections; sandboxes go on running. Calls made afterwards throw <see cref="ObjectDisposedException"/>.</summary>
     public void Dispose() => pipeline.Dispose();

@@ -20,6 +20,16 @@ public sealed class CallTests
     private const string Usage = """{"sandbox_id":"sbx_1","state":"running","runtime_sec":7,"provisioned_vcpu_ms":1,"creation_count":1,"measurement_status":{},"estimated_cost_cents":0,"timeout_sec":60}""";
     private const string Watched = "event: ended\ndata: {\"type\":\"ended\",\"event\":\"ended\",\"path\":\"/w\",\"is_dir\":true,\"ts\":\"2026-05-26T10:14:23.000Z\"}\n\n";
 
+    private const string Template = """{"id":"tpl_1","name":"n","slug":"n","status":"ready","created_at":"2026-05-26T10:14:23Z","updated_at":"2026-05-26T10:14:23Z"}""";
+    private const string Build = """{"id":"bld_1","template_id":"tpl_1","sandbox_template_id":"tpl_1","status":"queued","state":"queued","created_at":"2026-05-26T10:14:23Z"}""";
+    private const string BuildLog = "id: 9\nevent: log\ndata: {\"type\":\"log\",\"stream\":\"stdout\",\"line\":\"hi\"}\n\nid: 9.end\nevent: build.completed\ndata: {\"type\":\"build.completed\"}\n\n";
+
+    private static readonly CreateSandboxTemplateRequest Recipe = new()
+    {
+        Name = "n",
+        BuildSpec = new() { From = "miosa-sandbox", Vcpu = 1, MemoryMib = 256, Steps = [new JsonObject { ["run"] = "true" }] },
+    };
+
     private static readonly Dictionary<string, string> Env = new() { ["A"] = "1" };
 
     private static readonly Case[] Cases =
@@ -102,6 +112,27 @@ public sealed class CallTests
             (s, _) => { s.Snapshots.Delete("snap_1"); return s.Id; }, async (s, _) => { await s.Snapshots.DeleteAsync("snap_1"); return s.Id; }),
         new("SandboxSnapshots.Restore", "POST /sandboxes/sbx_1/restore/snap_1", "", Wire.Sandbox, "sbx_1",
             (s, _) => s.Snapshots.Restore("snap_1").Id, async (s, _) => (await s.Snapshots.RestoreAsync("snap_1")).Id),
+        new("SandboxTemplates.List", "GET /sandbox-templates?page=1&per_page=100", "", $$"""{"data":[{{Template}}],"default_template_id":"miosa-sandbox"}""", "tpl_1",
+            (_, c) => c.SandboxTemplates.List()[0].Id, async (_, c) => (await c.SandboxTemplates.ListAsync())[0].Id),
+        new("SandboxTemplates.Get", "GET /sandbox-templates/my%20one", "", Wire.Merged(Template), "tpl_1", (_, c) => c.SandboxTemplates.Get("my one").Id, async (_, c) => (await c.SandboxTemplates.GetAsync("my one")).Id),
+        new("SandboxTemplates.Create", "POST /sandbox-templates", """{"name":"n","image":"miosa-sandbox","description":"d"}""", Template, "ready",
+            (_, c) => c.SandboxTemplates.Create("n", "miosa-sandbox", "d").Status, async (_, c) => (await c.SandboxTemplates.CreateAsync("n", "miosa-sandbox", "d")).Status),
+        new("SandboxTemplates.Create recipe", "POST /sandbox-templates", """{"name":"n","build_spec":{"from":"miosa-sandbox","vcpu":1,"memoryMib":256,"steps":[{"run":"true"}]}}""", Template, "ready",
+            (_, c) => c.SandboxTemplates.Create(Recipe).Status, async (_, c) => (await c.SandboxTemplates.CreateAsync(Recipe)).Status),
+        new("SandboxTemplates.Delete", "DELETE /sandbox-templates/tpl_1", "", Ok, null, (_, c) => Null(() => c.SandboxTemplates.Delete("tpl_1")), (_, c) => Null(c.SandboxTemplates.DeleteAsync("tpl_1"))),
+        new("SandboxTemplates.Validate", "POST /sandbox-templates/validate", """{"build_spec":{"from":"x"}}""", """{"valid":false,"errors":["from: no"],"data":{"valid":false,"errors":[{"code":"INVALID","field":"from","message":"no"}]}}""", "from",
+            (_, c) => c.SandboxTemplates.Validate(new() { From = "x" }).Data.Errors[0].Field, async (_, c) => (await c.SandboxTemplates.ValidateAsync(new() { From = "x" })).Data.Errors[0].Field),
+        new("SandboxTemplates.GetBuildSpecSchema", "GET /sandbox-templates/build-spec", "", """{"type":"object"}""", 1, (_, c) => c.SandboxTemplates.GetBuildSpecSchema().Count, async (_, c) => (await c.SandboxTemplates.GetBuildSpecSchemaAsync()).Count),
+        new("SandboxTemplates.GetCatalog", "GET /templates", "", """{"templates":[{"id":"a","product":"sandbox","default_size":"small","sizes":[]}],"data":[]}""", "a",
+            (_, c) => c.SandboxTemplates.GetCatalog().Templates[0].Id, async (_, c) => (await c.SandboxTemplates.GetCatalogAsync()).Templates[0].Id),
+        new("SandboxTemplates.ListBuilds", "GET /sandbox-templates/tpl_1/builds", "", $$"""{"data":[{{Build}}]}""", "bld_1", (_, c) => c.SandboxTemplates.ListBuilds("tpl_1")[0].Id, async (_, c) => (await c.SandboxTemplates.ListBuildsAsync("tpl_1"))[0].Id),
+        new("SandboxTemplates.Build", "POST /sandbox-templates/tpl_1/builds", "{}", Wire.Merged(Build), "queued", (_, c) => c.SandboxTemplates.Build("tpl_1").Status, async (_, c) => (await c.SandboxTemplates.BuildAsync("tpl_1")).Status),
+        new("SandboxTemplates.GetBuild", "GET /sandbox-template-builds/bld_1", "", Wire.Merged(Build), "tpl_1", (_, c) => c.SandboxTemplates.GetBuild("bld_1").TemplateId, async (_, c) => (await c.SandboxTemplates.GetBuildAsync("bld_1")).TemplateId),
+        new("SandboxTemplates.StreamBuildLogs", "GET /sandbox-template-builds/bld_1/logs/stream", "", BuildLog, "hi build.completed",
+            (_, c) => string.Join(' ', c.SandboxTemplates.StreamBuildLogs("bld_1").Select(e => e.Line ?? e.Type)), async (_, c) => string.Join(' ', await c.SandboxTemplates.StreamBuildLogsAsync("bld_1").Select(e => e.Line ?? e.Type).ToListAsync()), "text/event-stream"),
+        new("SandboxTemplates.WaitUntilBuilt", "GET /sandbox-templates/tpl_1", "", Template, "ready", (_, c) => c.SandboxTemplates.WaitUntilBuilt("tpl_1").Status, async (_, c) => (await c.SandboxTemplates.WaitUntilBuiltAsync("tpl_1")).Status),
+        new("Sandbox.StartTemplate", "POST /sandboxes/sbx_1/template/start", """{"install":false,"port":3000}""", """{"state":"running","pid":"12","port":3000}""", "12",
+            (s, _) => s.StartTemplate(new() { Install = false, Port = 3000 }).Pid, async (s, _) => (await s.StartTemplateAsync(new() { Install = false, Port = 3000 })).Pid),
         new("Sandbox.Pause", "POST /sandboxes/sbx_1/pause", "", Wire.State("paused"), "paused", (s, _) => s.Pause().State, async (s, _) => (await s.PauseAsync()).State),
         new("Sandbox.Resume", "POST /sandboxes/sbx_1/resume", "", Wire.Sandbox, "running", (s, _) => s.Resume().State, async (s, _) => (await s.ResumeAsync()).State),
         new("Sandbox.Stop", "POST /sandboxes/sbx_1/stop", "", Wire.State("destroyed"), "destroyed", (s, _) => s.Stop().State, async (s, _) => (await s.StopAsync()).State),
@@ -204,7 +235,7 @@ public sealed class CallTests
     [Fact]
     public void Every_public_call_is_in_the_table()
     {
-        var types = new[] { typeof(Sandboxes), typeof(Sandbox), typeof(SandboxFiles), typeof(SandboxEvents) };
+        var types = new[] { typeof(Sandboxes), typeof(Sandbox), typeof(SandboxFiles), typeof(SandboxEvents), typeof(SandboxTemplates) };
         var names = types.SelectMany(type => type.GetMethods(BindingFlags.Public | BindingFlags.Instance | BindingFlags.DeclaredOnly)
             .Where(method => !method.IsSpecialName && !method.Name.EndsWith("Async", StringComparison.Ordinal) && method.Name != "Dispose")
             .Select(method => $"{type.Name}.{method.Name}"));

@@ -5,7 +5,7 @@ using Miosa.Server.Storage;
 namespace Miosa.Server.Host;
 
 /// <summary>Marks a route whose answer is kept under the caller's idempotency key; some take the key from the body, too.</summary>
-internal sealed record Replayable(bool KeyInBody);
+internal sealed record Replayable(bool KeyInBody, int MaxBody = Body.DefaultLimit);
 
 /// <summary>
 /// Idempotency keys (docs/adr/0011): scope is tenant, method, path and key; answers below 500 are kept for 24 hours; a repeat while
@@ -35,7 +35,7 @@ internal sealed class Idempotency(Database database, TimeProvider time)
             await next(context);
             return;
         }
-        var (body, refusal) = await Body.BytesAsync(context, Body.DefaultLimit, context.RequestAborted);
+        var (body, refusal) = await Body.BytesAsync(context, route.MaxBody, context.RequestAborted);
         if (refusal is null && key.Length == 0)
             (key, refusal) = KeyOf(body);
         if (refusal is null && key.Length > MaxKeyLength)

@@ -13,6 +13,7 @@ internal sealed record Refusal(string Code, string Message, JsonObject? Details 
         [ErrorCodes.InsufficientScope] = 403,
         [ErrorCodes.QuotaExceeded] = 403,
         [ErrorCodes.ForbiddenPath] = 403,
+        [ErrorCodes.Forbidden] = 403,
         [ErrorCodes.NotFound] = 404,
         [ErrorCodes.MethodNotAllowed] = 405,
         [ErrorCodes.Conflict] = 409,

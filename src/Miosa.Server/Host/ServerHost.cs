@@ -15,6 +15,7 @@ using Miosa.Server.Resources;
 using Miosa.Server.Sandboxes;
 using Miosa.Server.Snapshots;
 using Miosa.Server.Storage;
+using Miosa.Server.Templates;
 using Orleans.Configuration;
 using Orleans.Runtime.MembershipService.SiloMetadata;
 
@@ -78,6 +79,14 @@ internal static partial class ServerHost
         services.AddSingleton<SandboxList>();
         services.AddSingleton<SnapshotSet>();
         services.AddSingleton<SnapshotEndpoints>();
+        services.AddSingleton<RecipeFields>();
+        services.AddSingleton<TemplateFields>();
+        services.AddSingleton<TemplateSet>();
+        services.AddSingleton<TemplateView>();
+        services.AddSingleton<BaseImages>();
+        services.AddSingleton<TemplateEndpoints>();
+        services.AddSingleton<BuildEndpoints>();
+        services.AddSingleton<TemplateStart>();
         services.AddSingleton<SandboxEndpoints>();
         services.AddSingleton<EventEndpoints>();
         services.AddSingleton<SystemEndpoints>();
@@ -85,6 +94,7 @@ internal static partial class ServerHost
         AddLoop<RuntimeClient>(services);
         AddLoop<WarmPool>(services);
         AddLoop<Deadlines>(services);
+        AddLoop<Builds>(services);
         AddLoop<Reconciliation>(services);
         AddLoop<AfterBoot>(services);
         AddLoop<SnapshotSweep>(services);
@@ -131,6 +141,9 @@ internal static partial class ServerHost
         SystemEndpoints.Map(app, api);
         SandboxEndpoints.Map(api);
         SnapshotEndpoints.Map(api);
+        TemplateEndpoints.Map(api);
+        BuildEndpoints.Map(api);
+        TemplateStart.Map(api);
         EventEndpoints.Map(api);
         EnvEndpoints.Map(api);
         ResourceEndpoints.Map(api);

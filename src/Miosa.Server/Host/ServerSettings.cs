@@ -21,6 +21,10 @@ internal sealed record ServerSettings
     public int MaxExecSec { get; init; } = 3600;
     public int ExecOutputBytes { get; init; } = 8 * 1024 * 1024;
     public int MaxSnapshots { get; init; } = 1000;
+    public int MaxTemplates { get; init; } = 1000;
+    public int BuildsAtOnce { get; init; } = 1;
+    public int MaxQueuedBuilds { get; init; } = 100;
+    public int BuildTimeoutSec { get; init; } = 1800;
     public int MetricsSec { get; init; } = 15;
     public int SweepSec { get; init; } = 30;
     public int KeyCacheSec { get; init; } = 2;

@@ -49,6 +49,9 @@ internal sealed record Machine
     public required string Slug { get; init; }
     public required string Image { get; init; }
     public string? ImageDigest { get; init; }
+
+    /// <summary>The tenant's template it was made of; null when it names an image.</summary>
+    public string? TemplateId { get; init; }
     public string? Size { get; init; }
     public int Vcpus { get; init; }
     public int MemoryMb { get; init; }

@@ -3,6 +3,7 @@ using Miosa.Runtime.Wire;
 using Miosa.Server.Host;
 using Miosa.Server.Nodes;
 using Miosa.Server.Storage;
+using Miosa.Server.Templates;
 
 namespace Miosa.Server.Lifecycle;
 
@@ -12,12 +13,13 @@ namespace Miosa.Server.Lifecycle;
 /// 2. a running or paused row without a living machine: the grain looks again and writes the state error;
 /// 3. a row that is provisioning and nobody's work any more: failed;
 /// 4. frozen and running as the row says (a crash may lie between act and write);
-/// 5. a machine without a living row, and not of the pool: destroyed.
+/// 5. a machine without a living row, and neither of the pool nor of a build: destroyed.
 /// </summary>
 internal sealed partial class Reconciliation(
     RuntimeClient runtime,
     MachineDirectory directory,
     WarmPool pool,
+    Builds builds,
     IGrainFactory grains,
     Database database,
     Idempotency idempotency,
@@ -104,7 +106,7 @@ internal sealed partial class Reconciliation(
         foreach (var (id, _) in machines)
         {
             // Looked up now, not in the list of before: a machine made meanwhile has its row by now.
-            if (pool.Owns(id) || directory.Find(id) is { Row.State: not MachineState.Error })
+            if (pool.Owns(id) || builds.Owns(id) || directory.Find(id) is { Row.State: not MachineState.Error })
                 continue;
             await runtime.DestroyAsync(id, ct);
             Swept(log, id);

@@ -89,6 +89,26 @@ internal sealed partial class RuntimeClient(ServerSettings settings, TimeProvide
     public async Task<IReadOnlyList<ImageInfo>> ImagesAsync(CancellationToken ct) =>
         (await AskAsync(new RuntimeRequest { Op = RuntimeOps.Images }, RuntimeWireJson.Default.ImageList, ct)).Images;
 
+    /// <summary>Makes an image of what a machine wrote, upon the one it stands on.</summary>
+    public Task<ImageInfo> CommitAsync(RuntimeRequest request, CancellationToken ct) =>
+        AskAsync(request with { Op = RuntimeOps.Commit }, RuntimeWireJson.Default.ImageInfo, ct);
+
+    /// <summary>Gives an image another name and description.</summary>
+    public Task<ImageInfo> TagAsync(RuntimeRequest request, CancellationToken ct) =>
+        AskAsync(request with { Op = RuntimeOps.Tag }, RuntimeWireJson.Default.ImageInfo, ct);
+
+    /// <summary>Makes a Debian system; who gives up waiting leaves the runtime at it.</summary>
+    public Task<ImageInfo> BootstrapAsync(RuntimeRequest request, Action<RuntimeProgress> progress, CancellationToken ct) =>
+        AskAsync(request with { Op = RuntimeOps.Bootstrap }, RuntimeWireJson.Default.ImageInfo, ct, progress);
+
+    /// <summary>Reads an OCI layout that the runtime can reach.</summary>
+    public Task<ImageInfo> ImportAsync(string name, string path, Action<RuntimeProgress> progress, CancellationToken ct) =>
+        AskAsync(new RuntimeRequest { Op = RuntimeOps.Import, Name = name, Path = path }, RuntimeWireJson.Default.ImageInfo, ct, progress);
+
+    /// <summary>Repeating it, or an unknown name, is fine.</summary>
+    public Task RemoveImageAsync(string name, CancellationToken ct) =>
+        AskAsync(new RuntimeRequest { Op = RuntimeOps.RemoveImage, Name = name }, RuntimeWireJson.Default.RuntimeNothing, ct);
+
     protected override async Task ExecuteAsync(CancellationToken stoppingToken)
     {
         var pause = FirstPause;
@@ -129,11 +149,11 @@ internal sealed partial class RuntimeClient(ServerSettings settings, TimeProvide
         }
     }
 
-    private async Task<T> AskAsync<T>(RuntimeRequest request, JsonTypeInfo<T> type, CancellationToken ct)
+    private async Task<T> AskAsync<T>(RuntimeRequest request, JsonTypeInfo<T> type, CancellationToken ct, Action<RuntimeProgress>? progress = null)
         where T : class
     {
         var current = link ?? throw new RuntimeDownException($"miosa-runtime is not reachable at \"{settings.RuntimeSocket}\"");
-        var answer = await current.AskAsync(request, ct);
+        var answer = await current.AskAsync(request, ct, progress);
         if (answer.Error is { } error)
             throw new RuntimeRefusedException(error.Code, error.Message);
         if (answer.Ok is { } ok && ok.Deserialize(type) is { } value)
@@ -156,8 +176,9 @@ internal sealed partial class RuntimeClient(ServerSettings settings, TimeProvide
         private readonly Socket socket;
         private readonly ChannelWriter<MachineChange> changes;
         private readonly SemaphoreSlim turn = new(1);
-        private readonly ConcurrentDictionary<long, TaskCompletionSource<RuntimeAnswer>> pending = [];
+        private readonly ConcurrentDictionary<long, Asked> pending = [];
         private long lastId;
+        private long watchId;
         private volatile bool isOver;
 
         private Link(Socket socket, ChannelWriter<MachineChange> changes)
@@ -192,7 +213,8 @@ internal sealed partial class RuntimeClient(ServerSettings settings, TimeProvide
                     ?? throw new RuntimeDownException($"miosa-runtime refused hello: {hello.Error?.Message}");
                 if (link.Hello.Generation != 1)
                     throw new RuntimeDownException($"miosa-runtime speaks generation {link.Hello.Generation}, this server speaks 1");
-                await link.SendAsync(new RuntimeRequest { Id = Interlocked.Increment(ref link.lastId), Op = RuntimeOps.Watch }, ct);
+                link.watchId = Interlocked.Increment(ref link.lastId);
+                await link.SendAsync(new RuntimeRequest { Id = link.watchId, Op = RuntimeOps.Watch }, ct);
                 return link;
             }
             catch
@@ -202,11 +224,11 @@ internal sealed partial class RuntimeClient(ServerSettings settings, TimeProvide
             }
         }
 
-        public async Task<RuntimeAnswer> AskAsync(RuntimeRequest request, CancellationToken ct)
+        public async Task<RuntimeAnswer> AskAsync(RuntimeRequest request, CancellationToken ct, Action<RuntimeProgress>? progress = null)
         {
             var id = Interlocked.Increment(ref lastId);
             var answer = new TaskCompletionSource<RuntimeAnswer>(TaskCreationOptions.RunContinuationsAsynchronously);
-            pending[id] = answer;
+            pending[id] = new Asked(answer, progress);
             try
             {
                 if (isOver)
@@ -283,8 +305,8 @@ internal sealed partial class RuntimeClient(ServerSettings settings, TimeProvide
             {
                 isOver = true;
                 socket.Dispose();
-                foreach (var (_, answer) in pending)
-                    answer.TrySetException(Gone());
+                foreach (var (_, asked) in pending)
+                    asked.Answer.TrySetException(Gone());
             }
         }
 
@@ -292,17 +314,26 @@ internal sealed partial class RuntimeClient(ServerSettings settings, TimeProvide
         {
             if (JsonSerializer.Deserialize(line, RuntimeWireJson.Default.RuntimeAnswer) is not { } answer)
                 return;
+            var asked = pending.GetValueOrDefault(answer.Id);
             if (answer.Progress is { } progress)
             {
-                // Only the watch reports progress here: images are imported by the command line of the runtime.
-                if (progress.Deserialize(RuntimeWireJson.Default.MachineChange) is { } change)
-                    changes.TryWrite(change);
+                if (answer.Id == watchId)
+                {
+                    if (progress.Deserialize(RuntimeWireJson.Default.MachineChange) is { } change)
+                        changes.TryWrite(change);
+                }
+                else if (asked?.Progress is { } tell && progress.Deserialize(RuntimeWireJson.Default.RuntimeProgress) is { } step)
+                {
+                    tell(step);
+                }
             }
-            else if (pending.TryGetValue(answer.Id, out var waiting))
+            else
             {
-                waiting.TrySetResult(answer);
+                asked?.Answer.TrySetResult(answer);
             }
         }
+
+        private sealed record Asked(TaskCompletionSource<RuntimeAnswer> Answer, Action<RuntimeProgress>? Progress);
 
         private static RuntimeDownException Gone(Exception? inner = null) => new("miosa-runtime went away before it answered", inner);
     }

@@ -2,11 +2,12 @@ using Miosa.Server.Host;
 using Miosa.Server.Lifecycle;
 using Miosa.Server.Nodes;
 using Miosa.Server.Snapshots;
+using Miosa.Server.Templates;
 
 namespace Miosa.Server.Sandboxes;
 
 /// <summary>The group Sandboxes of the contract.</summary>
-internal sealed class SandboxEndpoints(Machines machines, SandboxFields fields, SandboxView view, SandboxList list, RuntimeClient runtime, ImageNames images, SnapshotEndpoints snapshots)
+internal sealed class SandboxEndpoints(Machines machines, SandboxFields fields, SandboxView view, SandboxList list, RuntimeClient runtime, TemplateSet templates, SnapshotEndpoints snapshots)
 {
     public static void Map(IEndpointRouteBuilder api)
     {
@@ -38,15 +39,16 @@ internal sealed class SandboxEndpoints(Machines machines, SandboxFields fields, 
         var (body, refusal) = await Body.ReadAsync(context, SandboxFields.CreateAliases);
         if (refusal is not null)
             return Reply.Refuse(refusal);
-        var (draft, faults) = fields.Create(body, context.Caller());
+        // Looked up before the checks, because it has a say in them; what is wrong with it is told after them.
+        var (image, template, unknown) = runtime.IsUp
+            ? await templates.ResolveAsync(context.Caller().TenantId, body.Text("template_id") ?? fields.DefaultImage, "template_id", context.RequestAborted)
+            : default;
+        var (draft, faults) = fields.Create(body, context.Caller(), template);
         if (draft is null)
             return Reply.Refuse(faults!); // one of the two is always there
-        if (!runtime.IsUp)
-            return Reply.Refuse(Refusal.Unavailable("miosa-runtime is not reachable; nothing was made"));
-        var (digest, unknown) = await images.FindAsync(draft.Image, context.RequestAborted);
-        if (unknown is not null)
-            return Reply.Refuse(unknown);
-        var (machine, no) = await machines.CreateAsync(draft with { ImageDigest = digest });
+        if (image is null)
+            return Reply.Refuse(unknown ?? Refusal.Unavailable("miosa-runtime is not reachable; nothing was made"));
+        var (machine, no) = await machines.CreateAsync(draft with { ImageDigest = image.Digest });
         return machine is null ? Reply.Refuse(no ?? Refusal.Internal()) : Reply.One(view.Of(machine), WireJson.Default.SandboxInfo, 201);
     }
 

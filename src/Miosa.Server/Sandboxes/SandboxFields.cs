@@ -3,6 +3,7 @@ using System.Text.Json.Nodes;
 using System.Text.RegularExpressions;
 using Miosa.Server.Host;
 using Miosa.Server.Lifecycle;
+using Miosa.Server.Templates;
 
 namespace Miosa.Server.Sandboxes;
 
@@ -29,6 +30,8 @@ internal sealed partial class SandboxFields(Sizes sizes, EnvSeal seal, ServerSet
     /// <summary>Refused rather than ignored: the caller would believe it happened.</summary>
     private static readonly string[] NotYet = ["database", "services", "github_repo_url", "github_branch", "github_clone_path"];
 
+    public string DefaultImage => settings.DefaultImage;
+
     [GeneratedRegex(@"\A[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?\z")]
     private static partial Regex SlugPattern();
 
@@ -36,7 +39,8 @@ internal sealed partial class SandboxFields(Sizes sizes, EnvSeal seal, ServerSet
     private static partial Regex ImageName();
 
     /// <summary>A checked draft in state provisioning, or every fault of the body.</summary>
-    public (Machine? Draft, Refusal? Refusal) Create(Fields fields, Caller caller)
+    /// <param name="template">The tenant's template that <c>template_id</c> names; null for an image.</param>
+    public (Machine? Draft, Refusal? Refusal) Create(Fields fields, Caller caller, TemplateRow? template)
     {
         foreach (var name in NotYet)
         {
@@ -47,7 +51,7 @@ internal sealed partial class SandboxFields(Sizes sizes, EnvSeal seal, ServerSet
             fields.Fail("allow_provision", "is not supported by this server yet; leave it out");
         var ulid = Ulid.NewUlid();
         var now = time.GetUtcNow();
-        var (size, shape) = ShapeOf(fields);
+        var (size, shape) = ShapeOf(fields, template);
         var metadata = fields.Object("metadata");
         var timeoutSec = fields.Int("timeout_sec", 1, MaxTimeoutSec) ?? settings.DefaultTimeoutSec;
         var draft = new Machine
@@ -58,7 +62,8 @@ internal sealed partial class SandboxFields(Sizes sizes, EnvSeal seal, ServerSet
             NodeId = settings.Node,
             State = MachineState.Provisioning,
             Epoch = 1,
-            Image = fields.Text("template_id", 255, ImageName(), "must be an image name") ?? settings.DefaultImage,
+            Image = template?.ImageName ?? fields.Text("template_id", 255, ImageName(), "must be a template or an image name") ?? settings.DefaultImage,
+            TemplateId = template?.Id,
             Name = fields.Text("name"),
             // The random part of the id: no two are ever alike, and it is short enough for a host name.
             Slug = Slug(fields) ?? ulid.ToString()[14..].ToLowerInvariant(),
@@ -96,8 +101,8 @@ internal sealed partial class SandboxFields(Sizes sizes, EnvSeal seal, ServerSet
     /// <summary>A draft that takes from the source what the body does not name: shape, attribution, environment, limits.</summary>
     public (Machine? Draft, Refusal? Refusal) Fork(Fields fields, Machine source, Caller caller)
     {
-        if (fields.Text("template_id", 255) is { } template && template != source.Image)
-            fields.Fail("template_id", $"must be the template of the source, \"{source.Image}\", or left out");
+        if (fields.Text("template_id", 255) is { } template && template != source.Image && template != source.TemplateId)
+            fields.Fail("template_id", $"must be the template of the source, \"{source.TemplateId ?? source.Image}\", or left out");
         var ulid = Ulid.NewUlid();
         var now = time.GetUtcNow();
         var draft = source with
@@ -169,7 +174,7 @@ internal sealed partial class SandboxFields(Sizes sizes, EnvSeal seal, ServerSet
         return fields.Errors() is { } refusal ? (null, refusal) : (change, null);
     }
 
-    private (string? Size, Shape Shape) ShapeOf(Fields fields)
+    private (string? Size, Shape Shape) ShapeOf(Fields fields, TemplateRow? template = null)
     {
         var cpuCount = fields.Int("cpu_count", 1, Math.Min(64, settings.MaxVcpus));
         var memoryMb = fields.Int("memory_mb", 128, settings.MaxMemoryMb);
@@ -180,7 +185,11 @@ internal sealed partial class SandboxFields(Sizes sizes, EnvSeal seal, ServerSet
             fields.Fail("size", $"must be one of {string.Join(", ", sizes.Names)}, got \"{size}\"");
             return (null, new Shape(0, 0, 0));
         }
-        var shape = new Shape(cpuCount ?? named.Vcpus, memoryMb ?? named.MemoryMb, diskMb ?? named.DiskMb);
+        var standard = named;
+        // A size that is asked for counts more than the template's own figures, a single figure more than both.
+        if (!fields.Has("size") && template is not null)
+            standard = new Shape(template.Vcpus ?? named.Vcpus, template.MemoryMb ?? named.MemoryMb, template.DiskMb ?? named.DiskMb);
+        var shape = new Shape(cpuCount ?? standard.Vcpus, memoryMb ?? standard.MemoryMb, diskMb ?? standard.DiskMb);
         // The default size shrinks to a small host; a size that was asked for is refused rather than cut.
         if (!fields.Has("size"))
             shape = new Shape(Math.Min(shape.Vcpus, settings.MaxVcpus), Math.Min(shape.MemoryMb, settings.MaxMemoryMb), Math.Min(shape.DiskMb, settings.MaxDiskMb));

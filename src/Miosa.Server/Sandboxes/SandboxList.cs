@@ -56,7 +56,7 @@ internal sealed class SandboxList(Database database, SandboxView view)
         if (Value(query, "project_id") is { } project)
             rows = rows.Where(m => m.ProjectId == project);
         if (Value(query, "template_id", "image") is { } template)
-            rows = rows.Where(m => m.Image == template);
+            rows = rows.Where(m => m.Image == template || m.TemplateId == template);
         return rows;
     }
 

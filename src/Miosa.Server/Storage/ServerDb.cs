@@ -3,6 +3,7 @@ using Microsoft.EntityFrameworkCore.Design;
 using Microsoft.EntityFrameworkCore.Storage.ValueConversion;
 using Miosa.Server.Lifecycle;
 using Miosa.Server.Snapshots;
+using Miosa.Server.Templates;
 
 namespace Miosa.Server.Storage;
 
@@ -13,6 +14,9 @@ internal sealed class ServerDb(DbContextOptions<ServerDb> options) : DbContext(o
     public DbSet<Machine> Machines => Set<Machine>();
     public DbSet<EventRow> Events => Set<EventRow>();
     public DbSet<SnapshotRow> Snapshots => Set<SnapshotRow>();
+    public DbSet<TemplateRow> Templates => Set<TemplateRow>();
+    public DbSet<TemplateSourceRow> TemplateSources => Set<TemplateSourceRow>();
+    public DbSet<BuildRow> Builds => Set<BuildRow>();
     public DbSet<IdempotencyRow> Idempotency => Set<IdempotencyRow>();
 
     protected override void ConfigureConventions(ModelConfigurationBuilder configurationBuilder) =>
@@ -51,6 +55,27 @@ internal sealed class ServerDb(DbContextOptions<ServerDb> options) : DbContext(o
             row.ToTable("snapshots");
             row.HasOne<TenantRow>().WithMany().HasForeignKey(s => s.TenantId);
             row.HasIndex(s => new { s.TenantId, s.SandboxId, s.CreatedAt });
+        });
+        modelBuilder.Entity<TemplateRow>(row =>
+        {
+            row.ToTable("templates");
+            row.Ignore(t => t.ImageName);
+            row.HasOne<TenantRow>().WithMany().HasForeignKey(t => t.TenantId);
+            row.HasIndex(t => new { t.TenantId, t.Slug }).IsUnique();
+            row.HasIndex(t => new { t.TenantId, t.Name }).IsUnique();
+            row.HasIndex(t => new { t.TenantId, t.CreatedAt });
+        });
+        modelBuilder.Entity<TemplateSourceRow>(row =>
+        {
+            row.ToTable("template_sources");
+            row.HasKey(s => s.TemplateId);
+        });
+        modelBuilder.Entity<BuildRow>(row =>
+        {
+            row.ToTable("template_builds");
+            row.Ignore(b => b.IsOver);
+            row.HasIndex(b => new { b.TemplateId, b.CreatedAt });
+            row.HasIndex(b => new { b.NodeId, b.Status });
         });
         modelBuilder.Entity<EventRow>(row =>
         {

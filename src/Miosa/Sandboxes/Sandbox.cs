@@ -162,6 +162,22 @@ public sealed class Sandbox : IDisposable, IAsyncDisposable
     /// <inheritdoc cref="RefreshAsync"/>
     public Sandbox Refresh() => pipeline.Send(SandboxCalls.Get(Id).To(Adopt));
 
+    /// <summary>
+    /// Runs the install command of its template, leaves its start command running, and waits until that is up. When it runs already nothing is started.
+    /// An install command that takes longer than <see cref="MiosaOptions.Timeout"/> needs a client with a longer one.
+    /// </summary>
+    /// <param name="request">What is to be different from the template; default: nothing.</param>
+    /// <param name="cancellationToken">Ends the wait; an install command is killed, a started program goes on.</param>
+    /// <returns>The process and the port.</returns>
+    /// <exception cref="ValidationException">There is no start command.</exception>
+    /// <exception cref="ConflictException">A command failed, or the program did not come up; the message has the end of its output.</exception>
+    /// <example><code>var started = await sandbox.StartTemplateAsync(new() { Port = 3000 });</code></example>
+    public Task<TemplateStartResult> StartTemplateAsync(TemplateStartRequest? request = null, CancellationToken cancellationToken = default)
+        => pipeline.SendAsync(TemplateCalls.Start(Id, request), cancellationToken);
+
+    /// <inheritdoc cref="StartTemplateAsync"/>
+    public TemplateStartResult StartTemplate(TemplateStartRequest? request = null) => pipeline.Send(TemplateCalls.Start(Id, request));
+
     /// <summary>Tells what it has used: CPU time, memory, disk, seconds run. Neither resumes a paused sandbox nor counts as activity.</summary>
     /// <param name="cancellationToken">Ends the wait.</param>
     /// <returns>The figures of this moment; what could not be measured is null.</returns>
