@@ -163,6 +163,9 @@ public sealed record BuildSpec
     /// <summary>The template or image to begin with: an id, slug or name, or an image of a registry (<c>docker.io/library/alpine:3.20</c>). A Dockerfile says it itself.</summary>
     public string? From { get; init; }
 
+    /// <summary>For the registry of <see cref="From"/>; it is used for one build and kept nowhere.</summary>
+    public RegistryAuth? FromAuth { get; init; }
+
     /// <summary>A Dockerfile: FROM, RUN, COPY, ADD, ENV, ARG, WORKDIR, USER, CMD, ENTRYPOINT, EXPOSE and LABEL. Instead of <see cref="Steps"/>.</summary>
     public string? Dockerfile { get; init; }
 
@@ -222,6 +225,16 @@ public sealed record BuildSpec
     /// <summary>Seconds a build may take. Default and maximum: the server's.</summary>
     [JsonPropertyName("timeoutSec")]
     public int? TimeoutSec { get; init; }
+}
+
+/// <summary>Who asks a registry.</summary>
+public sealed record RegistryAuth
+{
+    /// <summary>Name.</summary>
+    public required string Username { get; init; }
+
+    /// <summary>Password or token.</summary>
+    public required string Password { get; init; }
 }
 
 /// <summary>A recipe to check.</summary>

@@ -64,6 +64,7 @@ internal sealed partial class WireJson : JsonSerializerContext;
 [JsonSerializable(typeof(CreateSandboxTemplateRequest))]
 [JsonSerializable(typeof(CreateSandboxTemplateBuildRequest))]
 [JsonSerializable(typeof(ValidateBuildSpecRequest))]
+[JsonSerializable(typeof(RegistryAuth))]
 [JsonSerializable(typeof(TemplateStartRequest))]
 [JsonSerializable(typeof(SandboxTagsRequest))]
 [JsonSerializable(typeof(ExecRequest))]

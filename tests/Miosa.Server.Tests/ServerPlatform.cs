@@ -1,3 +1,5 @@
+using System.Net;
+using System.Net.Sockets;
 using Miosa.Server.Tests;
 using Xunit.Sdk;
 using Xunit.v3;
@@ -15,12 +17,25 @@ public sealed class ServerPlatform : IAsyncLifetime
 
     public Miosa.Platform.Platform Platform => platform ?? throw new InvalidOperationException("not started");
 
+    /// <summary>Where a test may run a registry that the server is allowed to use.</summary>
+    public int RegistryPort { get; } = FreePort();
+
+    public int HostilePort { get; } = FreePort();
+
     public async ValueTask InitializeAsync() =>
-        platform = await Miosa.Platform.Platform.StartAsync("srv", net: 232, ["miosa-busybox", "miosa-sandbox"]);
+        platform = await Miosa.Platform.Platform.StartAsync(
+            "srv", net: 232, ["miosa-busybox", "miosa-sandbox"], "--registry-allow", $"http://127.0.0.1:{RegistryPort},http://127.0.0.1:{HostilePort}");
 
     public async ValueTask DisposeAsync()
     {
         if (platform is not null)
             await platform.DisposeAsync();
+    }
+
+    private static int FreePort()
+    {
+        using var listener = new TcpListener(IPAddress.Loopback, 0);
+        listener.Start();
+        return ((IPEndPoint)listener.LocalEndpoint).Port;
     }
 }

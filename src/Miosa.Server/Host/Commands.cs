@@ -136,6 +136,7 @@ internal static class Commands
         {
             var read = SettingsTable.Read(given, Environment.GetEnvironmentVariables());
             _ = new Sandboxes.Sizes(read.Settings);
+            _ = new Registries.RegistryAddresses(read.Settings);
             return read;
         }
         catch (Exception e) when (e is SettingsException or IOException or System.Text.Json.JsonException or UnauthorizedAccessException)

@@ -10,6 +10,7 @@ using Miosa.Server.Files;
 using Miosa.Server.Keys;
 using Miosa.Server.Lifecycle;
 using Miosa.Server.Nodes;
+using Miosa.Server.Registries;
 using Miosa.Server.Processes;
 using Miosa.Server.Resources;
 using Miosa.Server.Sandboxes;
@@ -83,6 +84,8 @@ internal static partial class ServerHost
         services.AddSingleton<TemplateFields>();
         services.AddSingleton<TemplateSet>();
         services.AddSingleton<TemplateView>();
+        services.AddSingleton(new RegistryAddresses(settings));
+        services.AddSingleton<RegistryPull>();
         services.AddSingleton<BaseImages>();
         services.AddSingleton<TemplateEndpoints>();
         services.AddSingleton<BuildEndpoints>();

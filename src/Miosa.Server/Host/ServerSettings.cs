@@ -24,6 +24,8 @@ internal sealed record ServerSettings
     public int MaxTemplates { get; init; } = 1000;
     public int BuildsAtOnce { get; init; } = 1;
     public int MaxQueuedBuilds { get; init; } = 100;
+    public string RegistryAllow { get; init; } = "";
+    public int RegistryMaxMb { get; init; } = 8192;
     public int BuildTimeoutSec { get; init; } = 1800;
     public int MetricsSec { get; init; } = 15;
     public int SweepSec { get; init; } = 30;

@@ -40,6 +40,8 @@ internal static class SettingsTable
         Number("max-templates", "most templates of one tenant", 0, 1_000_000, (s, v) => s with { MaxTemplates = v }),
         Number("builds-at-once", "builds of templates that run at the same time on this node", 1, 64, (s, v) => s with { BuildsAtOnce = v }),
         Number("max-queued-builds", "most builds of one tenant that wait", 1, 10_000, (s, v) => s with { MaxQueuedBuilds = v }),
+        Text("registry-allow", "registries at private addresses that may be used: host, host:port or http://host:port, separated by commas", (s, v) => s with { RegistryAllow = v }),
+        Number("registry-max-mb", "largest image that is fetched from a registry, in MiB as it is sent", 1, 1_000_000, (s, v) => s with { RegistryMaxMb = v }),
         Number("build-timeout-sec", "longest time of one build", 1, 86_400, (s, v) => s with { BuildTimeoutSec = v }),
         Number("metrics-sec", "seconds between two measurements of every machine", 1, 3600, (s, v) => s with { MetricsSec = v }),
         Number("sweep-sec", "seconds between two sweeps for what nobody owns", 1, 3600, (s, v) => s with { SweepSec = v }),

@@ -5,7 +5,7 @@ using Miosa.Server.Nodes;
 namespace Miosa.Server.Templates;
 
 /// <summary>The builds of templates: start, list, look, and follow.</summary>
-internal sealed class BuildEndpoints(TemplateSet templates, TemplateFields fields, Builds builds, ImageNames images)
+internal sealed class BuildEndpoints(TemplateSet templates, TemplateFields fields, BaseImages bases, Builds builds, ImageNames images)
 {
     private const string End = ".end";
 
@@ -51,18 +51,16 @@ internal sealed class BuildEndpoints(TemplateSet templates, TemplateFields field
             recipe = fields.Again(own);
         if (recipe is null)
             return Reply.Refuse(Refusal.Conflict("the recipe of the template does not fit this server any more: send a build_spec"));
-        if (recipe.Suite is null)
-        {
-            var (_, of, unknown) = await templates.ResolveAsync(context.Caller().TenantId, recipe.From, "build_spec.from", context.RequestAborted);
-            if (unknown is not null && of?.Id != template.Id)
-                return Reply.Refuse(unknown);
-        }
+        // One that begins with the template itself may wait for a build of it that runs.
+        var look = await bases.LookAsync(context.Caller().TenantId, recipe, "build_spec.from", context.RequestAborted);
+        if (look.Refusal is { } unknown && look.Template?.Id != template.Id)
+            return Reply.Refuse(unknown);
         var build = fields.BuildOf(template, recipe, source is null ? null : RecipeFields.Shown(source, recipe.Context).ToJsonString());
         builds.Expect(build.Id);
         var (running, no) = await templates.AddBuildAsync(build);
         if (running is null && no is null)
         {
-            builds.Start(new BuildJob(build, recipe, source?.ToJsonString(), metadata));
+            builds.Start(new BuildJob(build, recipe, source is null ? null : RecipeFields.Kept(source).ToJsonString(), metadata));
             return Reply.One(TemplateView.Of(build), WireJson.Default.SandboxTemplateBuild, 202);
         }
         builds.Forget(build.Id);

@@ -14,6 +14,7 @@ internal static class BuildSpecSchema
           "anyOf": [{ "required": ["from"] }, { "required": ["dockerfile"] }],
           "properties": {
             "from": { "type": "string", "description": "Template or image to begin with: id, slug, name, or an image of a registry. debian:bookworm and debian:trixie with packages make a new Debian system." },
+            "from_auth": { "type": "object", "properties": { "username": { "type": "string" }, "password": { "type": "string" } }, "required": ["username", "password"], "description": "For the registry of from; kept for one build." },
             "dockerfile": { "type": "string", "maxLength": 262144, "description": "FROM, RUN, COPY, ADD, ENV, ARG, WORKDIR, USER, CMD, ENTRYPOINT, EXPOSE, LABEL. Instead of from and steps." },
             "context": {
               "type": "object", "maxProperties": 2000,

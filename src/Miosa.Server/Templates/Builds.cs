@@ -239,6 +239,8 @@ internal sealed partial class Builds(
     {
         foreach (var open in (await templates.OpenBuildsAsync(ct)).Where(open => !inWork.ContainsKey(open)))
             await templates.FailAsync(open, BuildStatus.Failed, BuildFailedException.ServerStopped, "the server stopped before it was over");
+        // Read before the work: a pull that begins meanwhile is not among them.
+        var pulls = Directory.Exists(bases.Folder) ? Directory.GetDirectories(bases.Folder) : [];
         var logs = Directory.Exists(folder) ? Directory.GetFiles(folder, "*.log") : [];
         IReadOnlyList<string> made = runtime.IsUp ? [.. (await runtime.ImagesAsync(ct)).Select(image => image.Name)] : [];
         var working = inWork.Keys.ToHashSet();
@@ -250,6 +252,8 @@ internal sealed partial class Builds(
             if (build is not null && !working.Contains(build) && !wanted.Contains(image))
                 await runtime.RemoveImageAsync(image, ct);
         }
+        foreach (var pull in pulls.Where(pull => !working.Contains(Path.GetFileName(pull))))
+            Directory.Delete(pull, recursive: true);
         var builds = await templates.BuildIdsAsync(ct);
         foreach (var path in logs)
         {

@@ -1,3 +1,5 @@
+using Miosa.Server.Registries;
+
 namespace Miosa.Server.Templates;
 
 /// <summary>What a template is made by, checked and in order. Nothing in it has run or been looked up yet.</summary>
@@ -20,6 +22,8 @@ internal sealed record Recipe
     public int? PreviewPort { get; init; }
     public IReadOnlyList<string> ArtifactPaths { get; init; } = [];
     public int? TimeoutSec { get; init; }
+    /// <summary>For the registry of <see cref="From"/>; kept for this build alone.</summary>
+    public RegistryLogin? Login { get; init; }
     public BuildContext Context { get; init; } = BuildContext.Empty;
 
     /// <summary>The Debian release of which a new system is made, when that is what is wanted.</summary>

@@ -2,12 +2,14 @@ using System.Text.Json.Nodes;
 using System.Text.RegularExpressions;
 using Miosa.Server.Host;
 using Miosa.Server.Lifecycle;
+using Miosa.Server.Registries;
 
 namespace Miosa.Server.Templates;
 
 /// <summary>A recipe of the wire (<c>build_spec</c>): aliases, bounds, and its steps or Dockerfile. No I/O.</summary>
 internal sealed partial class RecipeFields(ServerSettings settings)
 {
+    private const string LoginField = "from_auth";
     private const int MaxSteps = 200;
     private const int MaxCommand = 32 * 1024;
     private const int MaxPath = 4096;
@@ -25,6 +27,7 @@ internal sealed partial class RecipeFields(ServerSettings settings)
         .Add("previewPort", "preview_port")
         .Add("artifactPaths", "artifact_paths")
         .Add("timeoutSec", "timeout_sec")
+        .Add(LoginField, "fromAuth", "registry_auth")
         .Add("args", "build_args");
 
     /// <summary>The recipe, or every fault by field.</summary>
@@ -70,6 +73,7 @@ internal sealed partial class RecipeFields(ServerSettings settings)
             PreviewPort = fields.Int("previewPort", 1, 65535),
             ArtifactPaths = fields.TextList("artifactPaths", 100, MaxPath) ?? [],
             TimeoutSec = fields.Int("timeoutSec", 1, settings.BuildTimeoutSec),
+            Login = Login(fields),
             Context = context,
         };
         // Every command of the build gets it, in one call of 64 KiB.
@@ -81,10 +85,29 @@ internal sealed partial class RecipeFields(ServerSettings settings)
     /// <summary>What is kept and shown of a recipe: everything but the content of its files.</summary>
     public static JsonObject Shown(JsonObject node, BuildContext context)
     {
-        var shown = Names.Apply((JsonObject)node.DeepClone());
+        var shown = Kept(node);
         if (!context.IsEmpty)
             shown["context"] = context.Listing();
         return shown;
+    }
+
+    /// <summary>What is kept of a recipe to build it again: everything but the password of a registry.</summary>
+    public static JsonObject Kept(JsonObject node)
+    {
+        var kept = Names.Apply((JsonObject)node.DeepClone());
+        kept.Remove(LoginField);
+        return kept;
+    }
+
+    private static RegistryLogin? Login(Fields fields)
+    {
+        if (fields.Object(LoginField) is not { } node)
+            return null;
+        var login = new Fields(node);
+        var (username, password) = (login.Text("username"), login.Text("password", 4096));
+        if (username is null || password is null)
+            fields.Fail(LoginField, login.Errors()?.Message ?? "must have a username and a password");
+        return username is null || password is null ? null : new RegistryLogin(username, password);
     }
 
     private static IReadOnlyList<string> Packages(Fields fields)

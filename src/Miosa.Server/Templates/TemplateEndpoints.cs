@@ -6,7 +6,7 @@ using Miosa.Server.Nodes;
 namespace Miosa.Server.Templates;
 
 /// <summary>The group Sandbox templates, but for builds and for starting a template's program in a sandbox.</summary>
-internal sealed class TemplateEndpoints(TemplateSet templates, TemplateFields fields, TemplateView view, Builds builds, ImageNames images, ServerSettings settings)
+internal sealed class TemplateEndpoints(TemplateSet templates, TemplateFields fields, TemplateView view, BaseImages bases, Builds builds, ImageNames images, ServerSettings settings)
 {
     /// <summary>The files of a context, in base64, and what is around them.</summary>
     public const int MaxBody = 12 * 1024 * 1024;
@@ -75,16 +75,12 @@ internal sealed class TemplateEndpoints(TemplateSet templates, TemplateFields fi
         if (draft is null)
             return Reply.Refuse(faults ?? Refusal.Internal());
         var recipe = draft.Recipe;
-        var isBuilt = recipe.ChangesImage;
-        if (recipe.Suite is null)
-        {
-            var field = body.Has("build_spec") ? recipe.IsDockerfile ? "build_spec.dockerfile" : "build_spec.from" : "image";
-            var (_, of, unknown) = await templates.ResolveAsync(context.Caller().TenantId, recipe.From, field, context.RequestAborted);
-            if (unknown is not null)
-                return Reply.Refuse(unknown);
-            // One that stands on a template of the tenant needs a name of its own for the image: the other one may be deleted.
-            isBuilt |= of is not null;
-        }
+        var field = body.Has("build_spec") ? recipe.IsDockerfile ? "build_spec.dockerfile" : "build_spec.from" : "image";
+        var look = await bases.LookAsync(context.Caller().TenantId, recipe, field, context.RequestAborted);
+        if (look.Refusal is { } unknown)
+            return Reply.Refuse(unknown);
+        // One that stands on a template of the tenant needs a name of its own for the image: the other one may be deleted.
+        var isBuilt = recipe.ChangesImage || look.IsFetched || look.Template is not null;
         var build = isBuilt ? fields.BuildOf(draft.Row, recipe, spec: null) : null;
         var row = build is null ? draft.Row : draft.Row with { Status = TemplateStatus.Pending };
         if (build is not null)
@@ -120,11 +116,12 @@ internal sealed class TemplateEndpoints(TemplateSet templates, TemplateFields fi
         if (spec is null)
             return Reply.Refuse(body.Errors() ?? Refusal.Internal());
         var (recipe, faults) = fields.Validate(spec);
-        if (recipe is { Suite: null })
+        if (recipe is not null)
         {
-            var (image, template, unknown) = await templates.ResolveAsync(context.Caller().TenantId, recipe.From, recipe.IsDockerfile ? "dockerfile" : "from", context.RequestAborted);
-            if (image is null && template is null)
-                faults[recipe.IsDockerfile ? "dockerfile" : "from"] = unknown?.Details?.FirstOrDefault().Value?.GetValue<string>() ?? "names an unknown image";
+            var look = await bases.LookAsync(context.Caller().TenantId, recipe, "from", context.RequestAborted);
+            // A template that is still being built is not the recipe's fault.
+            if (look is { Refusal: { } unknown, Template: null })
+                faults[recipe.IsDockerfile ? "dockerfile" : "from"] = unknown.Details?.FirstOrDefault().Value?.GetValue<string>() ?? unknown.Message;
         }
         var shown = recipe is null || faults.Count > 0 ? null : RecipeFields.Shown(spec, recipe.Context);
         List<BuildSpecIssue> issues = [.. faults.Select(IssueOf)];

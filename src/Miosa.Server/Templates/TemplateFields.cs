@@ -53,7 +53,7 @@ internal sealed partial class TemplateFields(RecipeFields recipes, ServerSetting
             CreatedAt = now,
             UpdatedAt = now,
         };
-        return (new TemplateDraft(Describe(row, recipe), recipe, source.ToJsonString()), null);
+        return (new TemplateDraft(Describe(row, recipe), recipe, RecipeFields.Kept(source).ToJsonString()), null);
     }
 
     /// <summary>The recipe of a build: the body's, or null for the template's own; and the metadata it sets.</summary>
