@@ -29,6 +29,7 @@ public sealed partial class ExampleTests(LivePlatform platform)
     [InlineData("watch", "created +/workspace/new[\\s\\S]*created +/workspace/new/a.txt[\\s\\S]*renamed +/workspace/new/a.txt -> /workspace/new/b.txt[\\s\\S]*deleted +/workspace/new/b.txt")]
     [InlineData("fork", "s/6/7/: 49[\\s\\S]*s/7/9/: 54[\\s\\S]*untouched: 42")]
     [InlineData("snapshots", "restored: works")]
+    [InlineData("template", "step 1 of[\\s\\S]*build.completed[\\s\\S]*listens on 8000: hello from the template")]
     [InlineData("processes", "stdout: Serving HTTP[\\s\\S]*answers: 200[\\s\\S]*web is stopped; the last it said: .*GET / HTTP")]
     [InlineData("lifecycle", "now paused[\\s\\S]*now running[\\s\\S]*404 NOT_FOUND")]
     public async Task Story_runs_and_prints_what_it_tells(string story, string pattern)

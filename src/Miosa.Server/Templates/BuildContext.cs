@@ -10,9 +10,9 @@ namespace Miosa.Server.Templates;
 internal sealed class BuildContext(IReadOnlyDictionary<string, byte[]> files)
 {
     public const int MaxBytes = 8 * 1024 * 1024;
-    public const int MaxFiles = 2000;
+    public const int MaxFiles = 1000;
 
-    private const int MaxPath = 1024;
+    private const int MaxPath = 512;
 
     public static readonly BuildContext Empty = new(new Dictionary<string, byte[]>());
 

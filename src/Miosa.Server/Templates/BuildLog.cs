@@ -9,7 +9,7 @@ namespace Miosa.Server.Templates;
 /// </summary>
 internal sealed class BuildLog(string path, TimeProvider time) : IDisposable
 {
-    public const int MaxBytes = 2 * 1024 * 1024;
+    public const int MaxBytes = 1024 * 1024;
 
     private readonly Lock turn = new();
     private readonly FileStream file = new(path, FileMode.Create, FileAccess.Write, FileShare.ReadWrite | FileShare.Delete, bufferSize: 0);

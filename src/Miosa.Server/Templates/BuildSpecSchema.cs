@@ -15,9 +15,9 @@ internal static class BuildSpecSchema
           "properties": {
             "from": { "type": "string", "description": "Template or image to begin with: id, slug, name, or an image of a registry. debian:bookworm and debian:trixie with packages make a new Debian system." },
             "from_auth": { "type": "object", "properties": { "username": { "type": "string" }, "password": { "type": "string" } }, "required": ["username", "password"], "description": "For the registry of from; kept for one build." },
-            "dockerfile": { "type": "string", "maxLength": 262144, "description": "FROM, RUN, COPY, ADD, ENV, ARG, WORKDIR, USER, CMD, ENTRYPOINT, EXPOSE, LABEL. Instead of from and steps." },
+            "dockerfile": { "type": "string", "maxLength": 131072, "description": "FROM, RUN, COPY, ADD, ENV, ARG, WORKDIR, USER, CMD, ENTRYPOINT, EXPOSE, LABEL. Instead of from and steps." },
             "context": {
-              "type": "object", "maxProperties": 2000,
+              "type": "object", "maxProperties": 1000,
               "description": "Files for copy by relative path, at most 8 MiB together.",
               "additionalProperties": { "oneOf": [{ "type": "string" }, { "type": "object", "properties": { "base64": { "type": "string" } }, "required": ["base64"], "additionalProperties": false }] }
             },

@@ -1,6 +1,5 @@
 using System.Collections.Concurrent;
 using System.Net.Sockets;
-using System.Threading.Channels;
 using Miosa.Runtime.Wire;
 using Miosa.Server.Guests;
 using Miosa.Server.Host;
@@ -17,13 +16,13 @@ namespace Miosa.Server.Templates;
 internal sealed record BuildJob(BuildRow Row, Recipe Recipe, string? Source, string? Metadata);
 
 /// <summary>
-/// The queue of this node: <c>--builds-at-once</c> run, the others wait in the order they came. A build lives in this process; what a former one
+/// The queue of this node: <c>--builds-at-once</c> run, the others wait. A build lives in this process; what a former one
 /// left open has failed, and its machine, image and files go with the sweep. Deleting the template ends a build.
 /// </summary>
 internal sealed partial class Builds(
     TemplateSet templates, BaseImages bases, RuntimeClient runtime, Sizes sizes, ServerSettings settings, TimeProvider time, ILogger<Builds> log) : BackgroundService
 {
-    private readonly Channel<BuildJob> queue = Channel.CreateUnbounded<BuildJob>();
+    private readonly BuildQueue queue = new();
     private readonly ConcurrentDictionary<string, Working> inWork = [];
     private readonly string folder = Path.Combine(settings.DataDir, "builds");
 
@@ -45,7 +44,7 @@ internal sealed partial class Builds(
     }
 
     /// <summary>After its row was written.</summary>
-    public void Start(BuildJob job) => queue.Writer.TryWrite(job);
+    public void Start(BuildJob job) => queue.Add(job);
 
     /// <summary>The template is gone: its builds end, and what they made goes.</summary>
     public async Task CancelAsync(IEnumerable<string> builds, string? image)
@@ -74,10 +73,10 @@ internal sealed partial class Builds(
     {
         try
         {
-            await foreach (var job in queue.Reader.ReadAllAsync(stopping))
-                await RunAsync(job, stopping);
+            while (true)
+                await RunAsync(await queue.TakeAsync(stopping), stopping);
         }
-        catch (OperationCanceledException)
+        catch (OperationCanceledException) when (stopping.IsCancellationRequested)
         {
             // What waits is told by the next process that it did not run.
         }

@@ -7,7 +7,7 @@ namespace Miosa.Server.Templates;
 /// <summary>A Dockerfile as steps, or what is wrong with it: every fault names its line, and nothing of a faulty file runs.</summary>
 internal sealed partial class Dockerfile
 {
-    private const int MaxText = 256 * 1024;
+    private const int MaxText = 128 * 1024;
     private const int MaxInstructions = 200;
     private const int MaxInstruction = 32 * 1024;
 

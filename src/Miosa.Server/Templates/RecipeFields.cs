@@ -10,6 +10,8 @@ namespace Miosa.Server.Templates;
 internal sealed partial class RecipeFields(ServerSettings settings)
 {
     private const string LoginField = "from_auth";
+    /// <summary>Of all but the content of files: it is shown in every list.</summary>
+    private const int MaxShown = 256 * 1024;
     private const int MaxSteps = 200;
     private const int MaxCommand = 32 * 1024;
     private const int MaxPath = 4096;
@@ -37,7 +39,7 @@ internal sealed partial class RecipeFields(ServerSettings settings)
         var context = BuildContext.Read(fields);
         var args = fields.TextMap("args", MachineEnv.Key(), MaxVariables, MaxPath) ?? new Dictionary<string, string>();
         var from = fields.Text("from", 512, ImageReference(), "must be a template or an image");
-        var dockerfile = fields.Text("dockerfile", 256 * 1024);
+        var dockerfile = fields.Text("dockerfile", 128 * 1024);
         IReadOnlyList<BuildStep> steps = Steps(fields, context);
         if (dockerfile is not null)
         {
@@ -79,6 +81,8 @@ internal sealed partial class RecipeFields(ServerSettings settings)
         // Every command of the build gets it, in one call of 64 KiB.
         if (recipe.Env.Sum(pair => pair.Key.Length + pair.Value.Length) > 16 * 1024)
             fields.Fail("env", "must be at most 16384 characters in all");
+        if (Shown(node, context).ToJsonString().Length is > MaxShown and var shown)
+            fields.Fail("steps", $"and the rest of the recipe must be at most {MaxShown} characters as JSON, without the content of files; got {shown}");
         return fields.Errors()?.Details is { } faults ? (null, faults) : (recipe, []);
     }
 

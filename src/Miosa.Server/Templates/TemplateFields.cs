@@ -12,6 +12,7 @@ internal sealed record TemplateDraft(TemplateRow Row, Recipe Recipe, string Sour
 internal sealed partial class TemplateFields(RecipeFields recipes, ServerSettings settings, TimeProvider time)
 {
     private const string SpecField = "build_spec";
+    private const int MaxMetadata = 16 * 1024;
 
     public static readonly Aliases Aliases = new Aliases().Add("image", "template_id", "image_id");
 
@@ -23,7 +24,7 @@ internal sealed partial class TemplateFields(RecipeFields recipes, ServerSetting
         var slug = fields.Text("slug", 63, SlugPattern(), "must be 1 to 63 lower-case letters, digits and inner hyphens");
         var image = fields.Text("image", 512);
         var description = fields.Text("description", 4096, allowEmpty: true);
-        var metadata = fields.Object("metadata");
+        var metadata = Metadata(fields);
         var spec = fields.Object(SpecField);
         if (spec is null && image is null && !fields.Has(SpecField) && !fields.Has("image"))
             fields.Fail("image", "is required, or a build_spec: what the template is made of");
@@ -49,7 +50,7 @@ internal sealed partial class TemplateFields(RecipeFields recipes, ServerSetting
             Status = TemplateStatus.Ready,
             Image = recipe.From,
             Spec = RecipeFields.Shown(source, recipe.Context).ToJsonString(),
-            Metadata = metadata?.ToJsonString() ?? "{}",
+            Metadata = metadata ?? "{}",
             CreatedAt = now,
             UpdatedAt = now,
         };
@@ -60,7 +61,7 @@ internal sealed partial class TemplateFields(RecipeFields recipes, ServerSetting
     public (Recipe? Recipe, JsonObject? Source, string? Metadata, Refusal? Refusal) Build(Fields fields)
     {
         var spec = fields.Object(SpecField);
-        var metadata = fields.Object("metadata")?.ToJsonString();
+        var metadata = Metadata(fields);
         var recipe = spec is null ? null : RecipeOf(fields, spec);
         return (recipe, spec, metadata, fields.Errors());
     }
@@ -101,6 +102,14 @@ internal sealed partial class TemplateFields(RecipeFields recipes, ServerSetting
         PreviewPort = recipe.PreviewPort,
         ArtifactPaths = new JsonArray([.. recipe.ArtifactPaths.Select(path => (JsonNode)path)]).ToJsonString(),
     };
+
+    private static string? Metadata(Fields fields)
+    {
+        var text = fields.Object("metadata")?.ToJsonString();
+        if (text?.Length > MaxMetadata)
+            fields.Fail("metadata", $"must be at most {MaxMetadata} characters as JSON, got {text.Length}");
+        return text;
+    }
 
     private Recipe? RecipeOf(Fields fields, JsonObject source)
     {

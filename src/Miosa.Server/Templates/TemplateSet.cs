@@ -13,6 +13,9 @@ internal sealed class TemplateSet(Database database, ImageNames images, ServerSe
 {
     private const int UniqueIsTaken = 2067;
 
+    /// <summary>Builds and logs of one template that can be read.</summary>
+    private const int KeptBuilds = 20;
+
     /// <summary>A template of the tenant by id, slug or name.</summary>
     public async Task<TemplateRow?> FindAsync(string tenantId, string idOrSlugOrName, CancellationToken ct)
     {
@@ -55,14 +58,15 @@ internal sealed class TemplateSet(Database database, ImageNames images, ServerSe
     {
         if (await images.FindOfficialAsync(row.Slug, ct) is not null)
             return Refusal.Conflict($"the slug \"{row.Slug}\" is that of an official template");
-        var count = 0;
+        var (count, queued) = (0, 0);
         try
         {
             await database.WriteAsync(
                 db =>
                 {
                     count = db.Templates.Count(t => t.TenantId == row.TenantId);
-                    if (count >= settings.MaxTemplates)
+                    queued = build is null ? 0 : db.Builds.Count(b => b.TenantId == row.TenantId && b.Status == BuildStatus.Queued);
+                    if (count >= settings.MaxTemplates || queued >= settings.MaxQueuedBuilds)
                         return;
                     db.Templates.Add(row);
                     db.TemplateSources.Add(new TemplateSourceRow { TemplateId = row.Id, Spec = source });
@@ -77,6 +81,8 @@ internal sealed class TemplateSet(Database database, ImageNames images, ServerSe
                 ? $"the name \"{row.Name}\" is taken by another template"
                 : $"the slug \"{row.Slug}\" is taken by another template");
         }
+        if (queued >= settings.MaxQueuedBuilds)
+            return TooManyWait(queued);
         return count < settings.MaxTemplates
             ? null
             : new Refusal(
@@ -84,6 +90,11 @@ internal sealed class TemplateSet(Database database, ImageNames images, ServerSe
                 $"the tenant has {count} templates and may have {settings.MaxTemplates}: delete some",
                 new JsonObject { ["what"] = "templates", ["limit"] = settings.MaxTemplates, ["current"] = count });
     }
+
+    private Refusal TooManyWait(int queued) => new(
+        ErrorCodes.QuotaExceeded,
+        $"{queued} builds of the tenant wait and no more may: try again when some are over",
+        new JsonObject { ["what"] = "queued_builds", ["limit"] = settings.MaxQueuedBuilds, ["current"] = queued });
 
     /// <summary>The recipe as it was sent.</summary>
     public async Task<JsonObject?> SourceAsync(string templateId, CancellationToken ct)
@@ -126,7 +137,7 @@ internal sealed class TemplateSet(Database database, ImageNames images, ServerSe
     public async Task<IReadOnlyList<BuildRow>> BuildsAsync(string templateId, CancellationToken ct)
     {
         await using var db = database.Read();
-        return await db.Builds.Where(b => b.TemplateId == templateId).OrderByDescending(b => b.CreatedAt).ThenByDescending(b => b.Id).Take(100).ToListAsync(ct);
+        return await db.Builds.Where(b => b.TemplateId == templateId).OrderByDescending(b => b.CreatedAt).ThenByDescending(b => b.Id).ToListAsync(ct);
     }
 
     /// <summary>Adds a build unless the template has one that is not over, which is given instead: clients repeat a POST whose answer they missed.</summary>
@@ -144,6 +155,9 @@ internal sealed class TemplateSet(Database database, ImageNames images, ServerSe
                 if (isGone || running is not null || count >= settings.MaxQueuedBuilds)
                     return;
                 db.Builds.Add(build);
+                // The logs of those that go are removed by the sweep.
+                var kept = db.Builds.Where(b => b.TemplateId == build.TemplateId).OrderByDescending(b => b.CreatedAt).Select(b => b.Id).Take(KeptBuilds - 1).ToList();
+                db.Builds.Where(b => b.TemplateId == build.TemplateId && !kept.Contains(b.Id)).ExecuteDelete();
                 var now = time.GetUtcNow();
                 db.Templates.Where(t => t.Id == build.TemplateId && t.Status == TemplateStatus.Failed)
                     .ExecuteUpdate(set => set.SetProperty(t => t.Status, TemplateStatus.Pending).SetProperty(t => t.UpdatedAt, now));
@@ -152,7 +166,7 @@ internal sealed class TemplateSet(Database database, ImageNames images, ServerSe
         if (isGone)
             return (null, Refusal.NotFound("template"));
         if (running is null && count >= settings.MaxQueuedBuilds)
-            return (null, new Refusal(ErrorCodes.QuotaExceeded, $"{count} builds of the tenant wait already and no more may: try again when some are over"));
+            return (null, TooManyWait(count));
         return (running, null);
     }
 

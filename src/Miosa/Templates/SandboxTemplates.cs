@@ -113,7 +113,7 @@ public sealed class SandboxTemplates
     /// <inheritdoc cref="GetCatalogAsync"/>
     public ProductTemplateCatalog GetCatalog() => pipeline.Send(TemplateCalls.Catalog());
 
-    /// <summary>The last 100 builds of a template, newest first.</summary>
+    /// <summary>The last 20 builds of a template, newest first.</summary>
     /// <param name="templateId">Id, slug or name of the template.</param>
     /// <param name="cancellationToken">Ends the wait.</param>
     /// <returns>The builds; an official template has none.</returns>
