@@ -17,6 +17,9 @@ public sealed record ForkSandboxRequest
     /// <summary>The caller's own user reference. Default: the source's.</summary>
     public string? ExternalUserId { get; init; }
 
+    /// <summary>What the copy may reach. Default: what the source may.</summary>
+    public SandboxEgress? Egress { get; init; }
+
     /// <summary>Free key-value data. Default: the source's.</summary>
     public JsonObject? Metadata { get; init; }
 

@@ -251,6 +251,9 @@ public sealed record CreateSandboxRequest
     /// <summary>Environment variables for every command.</summary>
     public IReadOnlyDictionary<string, string>? Env { get; init; }
 
+    /// <summary>What it may reach, from its first instruction on; default: everything public.</summary>
+    public SandboxEgress? Egress { get; init; }
+
     /// <summary>Your own key-value data.</summary>
     public JsonObject? Metadata { get; init; }
 

@@ -34,7 +34,7 @@ public sealed class ProjectGraphTests
         var links = Directory.EnumerateFiles(Path.Combine(Repository(), "src"), "*.csproj", SearchOption.AllDirectories)
             .SelectMany(project => XDocument.Load(project).Descendants("Compile").Select(compile => (string?)compile.Attribute("Include")))
             .OfType<string>();
-        Assert.Equal(["../Miosa.Runtime/Wire/RuntimeWire.cs"], links);
+        Assert.Equal(["../Miosa.Runtime/Wire/AddressRange.cs", "../Miosa.Runtime/Wire/DomainPattern.cs", "../Miosa.Runtime/Wire/RuntimeWire.cs"], links.Order(StringComparer.Ordinal));
     }
 
     private static string Repository()

@@ -24,11 +24,12 @@ public sealed class Platform : IAsyncDisposable
     private readonly string bin;
     private readonly string subnet;
     private readonly string[] serverSettings;
+    private readonly string[] runtimeSettings;
     private readonly int port;
     private Process? runtime;
     private Process? server;
 
-    private Platform(string suite, int net, string[] serverSettings)
+    private Platform(string suite, int net, string[] runtimeSettings, string[] serverSettings)
     {
         // Several checkouts may test on one host at a time: MIOSA_LANE (1 to 9) keeps their names and addresses apart.
         if (int.TryParse(Environment.GetEnvironmentVariable("MIOSA_LANE"), out var lane))
@@ -39,6 +40,7 @@ public sealed class Platform : IAsyncDisposable
         run = $"/run/miosa-test-{suite}";
         bin = $"/opt/miosa-test-{suite}-bin";
         subnet = $"10.{net}.0.0/16";
+        this.runtimeSettings = runtimeSettings;
         this.serverSettings = serverSettings;
         port = FreePort();
     }
@@ -61,11 +63,16 @@ public sealed class Platform : IAsyncDisposable
     /// <param name="net">Second number of the machines' network, 10.NET.0.0/16.</param>
     /// <param name="images">Images to have; built from the recipes of this repository when missing.</param>
     /// <param name="serverSettings">More arguments for miosa-server.</param>
-    public static async Task<Platform> StartAsync(string suite, int net, string[] images, params string[] serverSettings)
+    public static Task<Platform> StartAsync(string suite, int net, string[] images, params string[] serverSettings) =>
+        StartAsync(suite, net, images, [], serverSettings);
+
+    /// <inheritdoc cref="StartAsync(string, int, string[], string[])"/>
+    /// <param name="runtimeSettings">More arguments for miosa-runtime.</param>
+    public static async Task<Platform> StartAsync(string suite, int net, string[] images, string[] runtimeSettings, string[] serverSettings)
     {
         if (Environment.UserName != "root")
             throw new InvalidOperationException("these tests start containers: run them as root");
-        var platform = new Platform(suite, net, serverSettings);
+        var platform = new Platform(suite, net, runtimeSettings, serverSettings);
         try
         {
             await platform.PrepareAsync();
@@ -121,7 +128,7 @@ public sealed class Platform : IAsyncDisposable
     }
 
     public void StartRuntime() => runtime = StartLogged("runtime", Path.Combine(bin, "miosa-runtime"), [
-        "serve", "--data", data, "--run", run, "--name", RuntimeName, "--user", "miosa", "--subnet", subnet, "--guest", Path.Combine(bin, "miosa-guest"), "--disk-gb", "20"]);
+        "serve", "--data", data, "--run", run, "--name", RuntimeName, "--user", "miosa", "--subnet", subnet, "--guest", Path.Combine(bin, "miosa-guest"), "--disk-gb", "20", .. runtimeSettings]);
 
     /// <summary>SIGKILL: no clean-up of any kind.</summary>
     public Task KillServerAsync() => KillAsync(server);
@@ -187,7 +194,8 @@ public sealed class Platform : IAsyncDisposable
         }
     }
 
-    private string RuntimeName => "mt" + Suite[..Math.Min(Suite.Length, 4)];
+    /// <summary>The instance of the runtime, after which its nft table is named.</summary>
+    public string RuntimeName => "mt" + Suite[..Math.Min(Suite.Length, 4)];
 
     private async Task PrepareAsync()
     {

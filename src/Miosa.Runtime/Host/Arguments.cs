@@ -1,4 +1,6 @@
 using System.Globalization;
+using System.Net;
+using Miosa.Runtime.Wire;
 
 namespace Miosa.Runtime.Host;
 
@@ -45,7 +47,8 @@ internal sealed class Arguments
             DiskGb = (int?)Number("--disk-gb"),
             ImageGb = Limit("--image-gb") ?? defaults.ImageGb,
             ImageFiles = Limit("--image-files") ?? defaults.ImageFiles,
-            Resolvers = Take("--resolvers")?.Split(',') ?? defaults.Resolvers,
+            Resolvers = Take("--resolvers") is { } resolvers ? [.. resolvers.Split(',').Select(Resolver)] : null,
+            EgressAllow = Take("--egress-allow") is { } allowed ? [.. allowed.Split(',').Select(Range)] : [],
             Cache = Take("--cache") ?? defaults.Cache,
             Purge = Take("--purge") is not null,
             IsSharedIdRange = Take("--shared-ids") is not null,
@@ -67,6 +70,16 @@ internal sealed class Arguments
         > 0 and <= int.MaxValue and var value => (int)value,
         var value => throw new CommandFailure($"{option} {value} is out of range"),
     };
+
+    private static IPEndPoint Resolver(string text) =>
+        IPEndPoint.TryParse(text, out var server)
+            ? new IPEndPoint(server.Address, server.Port == 0 ? 53 : server.Port)
+            : throw new CommandFailure($"--resolvers \"{text}\" is not an address like 1.1.1.1 or 127.0.0.1:5353");
+
+    private static AddressRange Range(string text) =>
+        AddressRange.TryParse(text, out var range) && range.Prefix > 0
+            ? range
+            : throw new CommandFailure($"--egress-allow \"{text}\" is not a range like 10.20.0.0/16");
 
     private long? Number(string option)
     {

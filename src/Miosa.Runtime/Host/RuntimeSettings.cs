@@ -3,6 +3,7 @@ using System.Text;
 using System.Text.RegularExpressions;
 using Miosa.Runtime.Images;
 using Miosa.Runtime.Launch;
+using Miosa.Runtime.Wire;
 
 namespace Miosa.Runtime.Host;
 
@@ -28,7 +29,12 @@ internal sealed partial record RuntimeSettings
 
     /// <summary>How many entries one archive may have.</summary>
     public int ImageFiles { get; init; } = 1_000_000;
-    public IReadOnlyList<string> Resolvers { get; init; } = ["1.1.1.1", "8.8.8.8"];
+
+    /// <summary>Name servers that answer for machines, as address or address:port; null takes those of the host.</summary>
+    public IReadOnlyList<IPEndPoint>? Resolvers { get; init; }
+
+    /// <summary>Private ranges that machines may reach like public ones.</summary>
+    public IReadOnlyList<AddressRange> EgressAllow { get; init; } = [];
     public bool Purge { get; init; }
 
     /// <summary>Where built images are kept as archives, so that a second data directory has them in seconds.</summary>
@@ -60,6 +66,30 @@ internal sealed partial record RuntimeSettings
         }
     }
 
+    /// <summary>The group of nflog that is tried first.</summary>
+    public int LogGroup => 1024 + (NameNumber % 60_000);
+
+    /// <summary>The port of the name server that is tried first: the same after a restart, so that a machine's flows go on. Below the ports that the kernel gives out.</summary>
+    public int DnsPort => 20_000 + (NameNumber % 12_000);
+
+    public AddressRange SubnetRange => AddressRange.TryParse(Subnet, out var range) ? range : throw new CommandFailure($"--subnet \"{Subnet}\"");
+
+    private int NameNumber
+    {
+        get
+        {
+            var hash = new Sha256();
+            hash.Append(Encoding.UTF8.GetBytes(Name));
+            return Convert.ToInt32(hash.Finish()[4..8], 16);
+        }
+    }
+
+    public string InterfaceOf(int slot) => InterfacePrefix + slot.ToString(System.Globalization.CultureInfo.InvariantCulture);
+
+    /// <summary>True for addresses that no machine may reach, whatever its policy says.</summary>
+    public bool IsClosed(uint address) =>
+        SubnetRange.Contains(address) || (AddressRange.Closed.Any(range => range.Contains(address)) && !EgressAllow.Any(range => range.Contains(address)));
+
     public string DirectoryOf(string machine) => $"{Machines}/{machine}";
 
     public string RunDirectoryOf(string machine) => $"{Run}/machines/{machine}";
@@ -81,6 +111,8 @@ internal sealed partial record RuntimeSettings
             if (!Path.IsPathRooted(path) || path.Contains("..", StringComparison.Ordinal) || path.Contains(':') || path.Contains(',') || path.TrimEnd('/').Length < 2)
                 throw new CommandFailure($"{option} \"{path}\" must be an absolute path without \"..\", \",\" and \":\"");
         Subnets.Check(Subnet);
+        if (EgressAllow.FirstOrDefault(range => range.Contains(SubnetRange) || SubnetRange.Contains(range)) is { Prefix: > 0 } own)
+            throw new CommandFailure($"--egress-allow {own} holds addresses of machines (--subnet {Subnet}): machines never reach each other");
         if (IdBase < IdRanges.Size || Slots < 1) throw new CommandFailure($"--id-base {IdBase} leaves no id range");
     }
 

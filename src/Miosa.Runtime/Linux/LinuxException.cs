@@ -39,5 +39,6 @@ internal static class Errno
     public const int ENODATA = 61;
     public const int EAFNOSUPPORT = 97;
     public const int EOPNOTSUPP = 95;
+    public const int ENOBUFS = 105;
     public const int EDQUOT = 122;
 }

@@ -35,6 +35,7 @@ internal static class Sys
     public const int Prlimit64 = 302;
     public const int Setns = 308;
     public const int Seccomp = 317;
+    public const int GetRandom = 318;
     public const int MemfdCreate = 319;
     public const int Execveat = 322;
     public const int PidfdSendSignal = 424;

@@ -21,6 +21,12 @@ internal sealed record MachineRecord
 
     /// <summary>The image as it was: its name may mean another by now. Null in records of an earlier version.</summary>
     public ImageInfo? Base { get; init; }
+
+    /// <summary>What it may reach; null is everything public.</summary>
+    public EgressRequest? Egress { get; init; }
+
+    /// <summary>See <see cref="Network.MachineEgress.Generation"/>.</summary>
+    public uint EgressGeneration { get; init; }
 }
 
 /// <summary>A machine in memory. <see cref="Turn"/> is held by whoever changes it.</summary>

@@ -1,6 +1,5 @@
 using System.Collections.Concurrent;
 using System.Diagnostics;
-using System.Globalization;
 using Miosa.Runtime.Cgroups;
 using Miosa.Runtime.Disks;
 using Miosa.Runtime.Host;
@@ -14,7 +13,7 @@ namespace Miosa.Runtime.Machines;
 
 /// <summary>All machines of this instance and what can be done with one.</summary>
 internal sealed partial class MachineSet(
-    RuntimeSettings settings, ImageStore images, DataVolume volume, SnapshotStore snapshots, MachineCgroups cgroups, MachineNetwork network, LauncherLink launcher, uint serverGroup, bool isIdMapped) : IDisposable
+    RuntimeSettings settings, ImageStore images, DataVolume volume, SnapshotStore snapshots, MachineCgroups cgroups, MachineNetwork network, Egress? egress, LauncherLink launcher, uint serverGroup, bool isIdMapped) : IDisposable
 {
     private const string SearchPath = "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
     private static readonly TimeSpan KillDeadline = TimeSpan.FromSeconds(20);
@@ -59,6 +58,7 @@ internal sealed partial class MachineSet(
             BootMs = 0,
         };
         var hostname = MachineChecks.Hostname(request.Hostname, id);
+        var policy = EgressPolicy.Of(request.Egress);
         if (info.Socket.Length > Sockets.PathLimit) throw new Refusal(RuntimeErrors.BadRequest, $"the socket path \"{info.Socket}\" is longer than {Sockets.PathLimit}: use a shorter id or a shorter --run");
 
         var machine = new Machine(id) { Rootfs = rootfs };
@@ -66,7 +66,7 @@ internal sealed partial class MachineSet(
         if (!machines.TryAdd(id, machine)) throw new Refusal(RuntimeErrors.Exists, $"machine \"{id}\" exists");
         try
         {
-            Start(machine, info, image, rootfs, hostname, copy);
+            Start(machine, info, image, rootfs, hostname, policy, copy);
             return machine.Record!.Info; // Start sets it or throws
         }
         catch
@@ -82,7 +82,7 @@ internal sealed partial class MachineSet(
     }
 
     /// <summary>The numbered steps of a launch; the ones between 6 and 7 are <see cref="MachinePlan"/>.</summary>
-    private void Start(Machine machine, MachineInfo info, ImageInfo image, string rootfs, string hostname, Func<string, ulong>? copy)
+    private void Start(Machine machine, MachineInfo info, ImageInfo image, string rootfs, string hostname, EgressPolicy policy, Func<string, ulong>? copy)
     {
         var id = machine.Id;
         var clock = Stopwatch.StartNew();
@@ -91,6 +91,7 @@ internal sealed partial class MachineSet(
         var steps = new Steps(id, settings.FailAt);
         var (slot, baseId, subvolume, cgroupFds, reply) = (0, 0u, 0ul, (IReadOnlyList<Fd>)[], new LaunchReply());
         Fd? listen = null, log = null;
+        var generation = Egress.NewGeneration();
         var limits = new MachineLimits(info.Vcpus, info.MemoryMb, info.Pids);
         try
         {
@@ -125,6 +126,8 @@ internal sealed partial class MachineSet(
                 cgroups.Create(id, limits);
                 cgroupFds = cgroups.OpenEntries(id);
             }, () => cgroups.Remove(id));
+            // Before anything of the machine runs: without this it reaches nothing.
+            if (info.Network) steps.Do("egress", () => egress?.Open(id, slot, policy, generation), () => egress?.Close(slot));
             // 5, 6: the launcher's steps and the machine's own
             steps.Do("launch", () => reply = launcher.Launch(Order(info, image, rootfs, hostname, baseId, slot, cgroupFds.Count), [listen!, log!, .. cgroupFds]), // set by steps 2 and 3
                 () => Abandon(id, reply.Pid));
@@ -148,6 +151,8 @@ internal sealed partial class MachineSet(
                     Subvolume = subvolume,
                     Rootfs = rootfs,
                     Base = image,
+                    Egress = policy.ToRequest(),
+                    EgressGeneration = generation,
                 };
                 MachineFile.Write(directory, machine.Record);
             });
@@ -170,8 +175,10 @@ internal sealed partial class MachineSet(
         }
     }
 
+    /// <summary>New limits and, when the request has one, a new egress policy.</summary>
     public async Task<MachineInfo> LimitAsync(RuntimeRequest request, CancellationToken ct) => await ChangeAsync(request, (machine, record) =>
     {
+        var policy = request.Egress is null ? null : EgressPolicy.Of(request.Egress);
         var info = record.Info with
         {
             Vcpus = MachineChecks.Vcpus(request.Vcpus ?? record.Info.Vcpus),
@@ -190,6 +197,7 @@ internal sealed partial class MachineSet(
             throw new Refusal(RuntimeErrors.LimitRefused, e.Message);
         }
         if (info.DiskMb != record.Info.DiskMb) volume.Limit(settings.DirectoryOf(machine.Id), info.DiskMb);
+        if (policy is not null) SetEgress(machine, record, policy);
         return info;
     }, ct);
 
@@ -201,6 +209,27 @@ internal sealed partial class MachineSet(
         return record.Info with { State = state };
     }, ct, announce: true);
 
+    /// <summary>Changes what the machine may reach, from this moment and for what it has open, too.</summary>
+    public async Task<MachineInfo> SetEgressAsync(RuntimeRequest request, CancellationToken ct)
+    {
+        var policy = EgressPolicy.Of(request.Egress ?? throw new Refusal(RuntimeErrors.BadRequest, "\"egress\" is missing"));
+        return await ChangeAsync(request, (machine, record) =>
+        {
+            SetEgress(machine, record, policy);
+            return record.Info;
+        }, ct);
+    }
+
+    // A machine without a network reaches nothing anyway: its policy is kept for the copies of it.
+    private void SetEgress(Machine machine, MachineRecord record, EgressPolicy policy) => machine.Record = record with
+    {
+        Egress = policy.ToRequest(),
+        EgressGeneration = record.Info.Network && egress is not null ? egress.Change(record.Slot, policy) : record.EgressGeneration,
+    };
+
+    public RefusedList RefusedOf(RuntimeRequest request) =>
+        new() { Refused = Find(request).Record is { Info.Network: true } record ? egress?.RefusedOf(record.Slot) ?? [] : [] };
+
     public async Task<MachineInfo> InspectAsync(RuntimeRequest request, CancellationToken ct)
     {
         var machine = Find(request);
@@ -209,7 +238,7 @@ internal sealed partial class MachineSet(
         {
             var record = machine.Record ?? throw NotFound(machine.Id);
             var usage = record.Info.State == MachineStates.Dead ? new MachineUsage() : cgroups.Usage(machine.Id);
-            var (sent, received) = InterfaceBytes.Of(HostInterface(record.Slot));
+            var (sent, received) = InterfaceBytes.Of(settings.InterfaceOf(record.Slot));
             return record.Info with { Usage = usage with { DiskBytes = volume.UsedBytes(record.Subvolume), SentBytes = sent, ReceivedBytes = received } };
         }
         finally
@@ -217,8 +246,6 @@ internal sealed partial class MachineSet(
             machine.Turn.Release();
         }
     }
-
-    private string HostInterface(int slot) => settings.InterfacePrefix + slot.ToString(CultureInfo.InvariantCulture);
 
     /// <summary>Destroying what is not there is fine: a client that lost the answer repeats.</summary>
     public async Task DestroyAsync(string id, CancellationToken ct)
@@ -236,6 +263,7 @@ internal sealed partial class MachineSet(
             cgroups.Remove(id);
             Tree.Delete(settings.RunDirectoryOf(id));
             DeleteDisk(settings.DirectoryOf(id), record.Subvolume);
+            egress?.Close(record.Slot);
             slots.Release(record.Slot);
             machine.IsGone = true;
             machines.TryRemove(id, out _);
@@ -346,7 +374,7 @@ internal sealed partial class MachineSet(
         FailAt = settings.FailAt,
         Veth = !info.Network ? null : new VethOrder
         {
-            HostInterface = HostInterface(slot),
+            HostInterface = settings.InterfaceOf(slot),
             HostAddress = settings.AddressesOf(slot).Host.ToString(),
             MachineAddress = settings.AddressesOf(slot).Machine.ToString(),
             PrefixLength = 30,
@@ -356,11 +384,11 @@ internal sealed partial class MachineSet(
     // On disk every disk has the ids that it has inside: its mount maps them, and a copy of it fits any other range.
     private uint OwnerOf(uint baseId) => isIdMapped ? 0 : baseId;
 
-    private Dictionary<string, string> EtcFiles(string hostname, bool hasNetwork) => new()
+    private static Dictionary<string, string> EtcFiles(string hostname, bool hasNetwork) => new()
     {
         ["hostname"] = hostname + "\n",
         ["hosts"] = $"127.0.0.1\tlocalhost\n127.0.1.1\t{hostname}\n",
-        ["resolv.conf"] = hasNetwork ? string.Concat(settings.Resolvers.Select(resolver => $"nameserver {resolver}\n")) : "",
+        ["resolv.conf"] = hasNetwork ? $"nameserver {EgressRules.DnsAddress}\n" : "",
     };
 
     private static MachineLimits LimitsOf(MachineInfo info) => new(info.Vcpus, info.MemoryMb, info.Pids);
@@ -400,7 +428,7 @@ internal sealed partial class MachineSet(
             if (record.Info.State == MachineStates.Dead) throw new Refusal(RuntimeErrors.BadRequest, $"machine \"{machine.Id}\" is dead: {record.Info.Reason}");
             var info = change(machine, record);
             var changed = info.State != record.Info.State;
-            machine.Record = record with { Info = info };
+            machine.Record = (machine.Record ?? record) with { Info = info };
             MachineFile.Write(settings.DirectoryOf(machine.Id), machine.Record);
             if (announce && changed) Changes.Tell(info);
             return info;

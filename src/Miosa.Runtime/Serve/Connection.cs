@@ -16,7 +16,7 @@ namespace Miosa.Runtime.Serve;
 [SuppressMessage("Reliability", "CA1001", Justification = "the semaphores own no handle, and requests under way outlive the connection")]
 internal sealed class Connection(Socket client, MachineSet machines, ImageStore images, string cache, RuntimeHello hello, uint? serverUid)
 {
-    private const int LineLimit = 65_536;
+    private const int LineLimit = 262_144;
     private const int RequestsAtOnce = 256;
 
     private readonly SemaphoreSlim writing = new(1, 1);
@@ -61,7 +61,7 @@ internal sealed class Connection(Socket client, MachineSet machines, ImageStore 
             }
             if (buffer.Length > LineLimit)
             {
-                await AnswerAsync(Error(0, RuntimeErrors.BadRequest, "a line is longer than 65536 bytes"), ct);
+                await AnswerAsync(Error(0, RuntimeErrors.BadRequest, "a line is longer than 262144 bytes"), ct);
                 return;
             }
             reader.AdvanceTo(buffer.Start, buffer.End);
@@ -137,6 +137,8 @@ internal sealed class Connection(Socket client, MachineSet machines, ImageStore 
         RuntimeOps.Destroy => await DestroyAsync(request),
         RuntimeOps.Inspect => Ok(request, await machines.InspectAsync(request, ct), RuntimeWireJson.Default.MachineInfo),
         RuntimeOps.List => Ok(request, new MachineList { Machines = machines.List() }, RuntimeWireJson.Default.MachineList),
+        RuntimeOps.Egress => Ok(request, await machines.SetEgressAsync(request, CancellationToken.None), RuntimeWireJson.Default.MachineInfo),
+        RuntimeOps.EgressLog => Ok(request, machines.RefusedOf(request), RuntimeWireJson.Default.RefusedList),
         RuntimeOps.Watch => await WatchAsync(request, ct),
         RuntimeOps.Images => Ok(request, new ImageList { Images = images.List() }, RuntimeWireJson.Default.ImageList),
         RuntimeOps.Import => await ImportAsync(request, ct),

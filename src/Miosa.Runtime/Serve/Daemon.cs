@@ -30,11 +30,12 @@ internal sealed class Daemon(RuntimeSettings settings)
         using var volume = DataVolume.Open(settings);
         var cgroups = MachineCgroups.Detect(settings.Name);
         var network = MachineNetwork.Open(settings);
+        using var egress = Egress.Start(settings, network);
         var isIdMapped = IdMapping.Works(settings);
         using var launcher = new LauncherLink(settings, guest);
         launcher.Start();
         var images = new ImageStore(settings);
-        using var machines = new MachineSet(settings, images, volume, new SnapshotStore(settings, volume), cgroups, network, launcher, account?.Gid ?? 0, isIdMapped);
+        using var machines = new MachineSet(settings, images, volume, new SnapshotStore(settings, volume), cgroups, network, egress, launcher, account?.Gid ?? 0, isIdMapped);
         machines.Adopt();
         machines.CollectImages(isAtStart: true);
 
@@ -46,6 +47,7 @@ internal sealed class Daemon(RuntimeSettings settings)
             IdRanges = isIdMapped ? "distinct" : "shared",
             DiskLimits = volume.HasLimits,
             Network = network.IsAvailable,
+            EgressAllow = [.. settings.EgressAllow.Select(range => range.ToString())],
             Notes = [.. new[]
             {
                 volume.Note, cgroups.Note, network.Note,

@@ -22,7 +22,8 @@ internal static class Usage
           --disk-gb N       size of the data volume, when one has to be made (80 % of what is free)
           --image-gb N      what one image may take, unpacked     (16)
           --image-files N   entries one archive may have          (1000000)
-          --resolvers A,B   name servers written into machines    (1.1.1.1,8.8.8.8)
+          --resolvers A,B   name servers that answer for machines, each with :PORT if need be (those of this host)
+          --egress-allow R  private ranges that machines may reach, 10.20.0.0/16,192.168.7.5/32 (none)
           --cache DIR       archives of built images              (/var/cache/miosa)
           --shared-ids      one id range for all machines, as on kernels before 5.19
           --trace           one line per launch with the time of each step

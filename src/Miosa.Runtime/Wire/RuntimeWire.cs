@@ -35,6 +35,69 @@ internal sealed record RuntimeRequest
     public IReadOnlyList<int>? Ports { get; init; }
     public IReadOnlyList<string>? Packages { get; init; }
     public string? Suite { get; init; }
+
+    /// <summary>What the machine may reach; null is everything public at <c>launch</c>, and no change elsewhere.</summary>
+    public EgressRequest? Egress { get; init; }
+}
+
+/// <summary>What a machine may reach.</summary>
+internal sealed record EgressRequest
+{
+    public string? Mode { get; init; }
+    public IReadOnlyList<string>? Cidrs { get; init; }
+    public IReadOnlyList<string>? Domains { get; init; }
+}
+
+/// <summary>The values of <see cref="EgressRequest.Mode"/>.</summary>
+internal static class EgressModes
+{
+    public const string Open = "open";
+    public const string Closed = "closed";
+    public const string Listed = "listed";
+}
+
+/// <summary>The values of <see cref="RefusedInfo.Reason"/>; the first four are chains of the table, too.</summary>
+internal static class RefusalReasons
+{
+    /// <summary>The machine's policy does not list it.</summary>
+    public const string Policy = "policy";
+
+    /// <summary>A range that no machine reaches.</summary>
+    public const string Private = "private";
+
+    /// <summary>An address of the machine's host.</summary>
+    public const string Host = "host";
+
+    /// <summary>A name server other than ours.</summary>
+    public const string Resolver = "resolver";
+
+    /// <summary>A name that leads to a range no machine reaches.</summary>
+    public const string Answer = "answer";
+}
+
+/// <summary>One thing a machine wanted and was refused.</summary>
+internal sealed record RefusedInfo
+{
+    /// <summary><c>tcp</c>, <c>udp</c>, <c>icmp</c>, <c>ip-N</c>, or <c>dns</c> for a name that was not resolved.</summary>
+    public required string Protocol { get; init; }
+
+    /// <summary>An address, or a name when the protocol is <c>dns</c>.</summary>
+    public required string Target { get; init; }
+
+    /// <summary>0 where there is none.</summary>
+    public required int Port { get; init; }
+
+    /// <summary>One of <see cref="RefusalReasons"/>.</summary>
+    public required string Reason { get; init; }
+    public required long Count { get; init; }
+    public required DateTimeOffset FirstAt { get; init; }
+    public required DateTimeOffset LastAt { get; init; }
+}
+
+/// <summary>The answer to <c>egress_log</c>, the latest first.</summary>
+internal sealed record RefusedList
+{
+    public required IReadOnlyList<RefusedInfo> Refused { get; init; }
 }
 
 /// <summary>One answer line: exactly one of <see cref="Ok"/>, <see cref="Error"/> and <see cref="Progress"/> is set.</summary>
@@ -81,6 +144,9 @@ internal sealed record RuntimeHello
     public required string IdRanges { get; init; }
     public required bool DiskLimits { get; init; }
     public required bool Network { get; init; }
+
+    /// <summary>Private ranges that the operator opened to machines; null from a runtime that knows no egress policies.</summary>
+    public IReadOnlyList<string>? EgressAllow { get; init; }
     public required IReadOnlyList<string> Notes { get; init; }
 }
 
@@ -228,6 +294,8 @@ internal static class RuntimeOps
     public const string Snapshots = "snapshots";
     public const string DeleteSnapshot = "delete_snapshot";
     public const string Fork = "fork";
+    public const string Egress = "egress";
+    public const string EgressLog = "egress_log";
 }
 
 [JsonSourceGenerationOptions(
@@ -245,4 +313,6 @@ internal static class RuntimeOps
 [JsonSerializable(typeof(ImageInfo))]
 [JsonSerializable(typeof(ImageList))]
 [JsonSerializable(typeof(RuntimeNothing))]
+[JsonSerializable(typeof(RefusedList))]
+[JsonSerializable(typeof(EgressRequest))]
 internal sealed partial class RuntimeWireJson : JsonSerializerContext;

@@ -2,6 +2,7 @@ using System.Net;
 using System.Net.Sockets;
 using Microsoft.AspNetCore.DataProtection;
 using Microsoft.AspNetCore.Server.Kestrel.Core;
+using Miosa.Server.Egress;
 using Miosa.Server.Env;
 using Miosa.Server.Events;
 using Miosa.Server.Exec;
@@ -69,6 +70,7 @@ internal static partial class ServerHost
         services.AddSingleton<ApiKeys>();
         services.AddSingleton<EventLog>();
         services.AddSingleton<EnvSeal>();
+        services.AddSingleton<EgressFields>();
         services.AddSingleton<ExportLinks>();
         services.AddSingleton<MachineDirectory>();
         services.AddSingleton<Machines>();
@@ -151,6 +153,7 @@ internal static partial class ServerHost
         EnvEndpoints.Map(api);
         ResourceEndpoints.Map(api);
         ExportEndpoints.Map(api);
+        EgressEndpoints.Map(api);
         app.MapExec();
         app.MapProcesses();
         app.MapFiles();

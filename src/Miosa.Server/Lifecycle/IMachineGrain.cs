@@ -17,6 +17,9 @@ internal interface IMachineGrain : IGrainWithStringKey
     /// <summary>Changes the environment of later commands.</summary>
     ValueTask<MachineAnswer> ChangeEnv(EnvChange change);
 
+    /// <summary>Changes what it may reach; null is everything public.</summary>
+    ValueTask<MachineAnswer> ChangeEgress(string? egress);
+
     /// <summary>The readiness probe of the machine passed.</summary>
     ValueTask<MachineAnswer> ProbePassed();
 

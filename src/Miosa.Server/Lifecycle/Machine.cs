@@ -64,6 +64,9 @@ internal sealed record Machine
     /// <summary>The environment as JSON, encrypted; null when there is none.</summary>
     public byte[]? SealedEnv { get; init; }
 
+    /// <summary>What it may reach, as JSON (<see cref="Miosa.Server.Egress.EgressFields"/>); null is everything public.</summary>
+    public string? Egress { get; init; }
+
     /// <summary>JSON object.</summary>
     public string Metadata { get; init; } = "{}";
 

@@ -3,6 +3,7 @@ using System.Net.Sockets;
 using System.Text.Json.Nodes;
 using Microsoft.Data.Sqlite;
 using Miosa.Runtime.Wire;
+using Miosa.Server.Egress;
 using Miosa.Server.Events;
 using Miosa.Server.Guests;
 using Miosa.Server.Host;
@@ -124,6 +125,29 @@ internal sealed partial class MachineGrain(
         return MachineAnswer.Of(row);
     }
 
+    public async ValueTask<MachineAnswer> ChangeEgress(string? egress)
+    {
+        if (directory.Find(MachineId) is not { } resident)
+            return MachineAnswer.No(Refusal.NotFound("sandbox"));
+        if (resident.Row.State is not (MachineState.Running or MachineState.Paused))
+            return MachineAnswer.No(Refusal.Conflict($"the sandbox is {resident.Row.State.Wire()}"));
+        var row = Stamp(resident.Row with { Egress = egress }, resident);
+        try
+        {
+            // Told also when the row says so already: a caller that missed the answer of a call that failed halfway repeats it.
+            await runtime.SetEgressAsync(MachineId, EgressFields.RequestOf(row), CancellationToken.None);
+        }
+        catch (Exception e) when (e is RuntimeRefusedException or RuntimeDownException)
+        {
+            return MachineAnswer.No(Refusal.Unavailable($"what the sandbox may reach could not be changed: {e.Message}"));
+        }
+        if (resident.Row.Egress == egress)
+            return MachineAnswer.Of(resident.Row);
+        await events.CommitAsync(row, isNew: false, [new NewEvent(EventNames.SandboxUpdated)], CancellationToken.None);
+        Settle(resident, row);
+        return MachineAnswer.Of(row);
+    }
+
     public async ValueTask<MachineAnswer> ProbePassed()
     {
         if (directory.Find(MachineId) is not { Row: { State: MachineState.Running, ReadyAt: null } old } resident)
@@ -148,7 +172,8 @@ internal sealed partial class MachineGrain(
         MachineInfo info;
         try
         {
-            info = await runtime.LimitAsync(draft.Id, draft.Vcpus, draft.MemoryMb, draft.DiskMb, ct);
+            // Always with a policy: a claim that came to nothing may have left another in this machine.
+            info = await runtime.ClaimAsync(draft.Id, draft.Vcpus, draft.MemoryMb, draft.DiskMb, EgressFields.RequestOf(draft), ct);
             if (info.State != MachineStates.Running)
                 throw new RuntimeRefusedException(RuntimeErrors.Failed, info.Reason ?? info.State);
         }
@@ -179,7 +204,7 @@ internal sealed partial class MachineGrain(
         directory.Add(resident);
         try
         {
-            var request = LaunchRequest(draft.Id, draft.Image, draft.Vcpus, draft.MemoryMb, draft.DiskMb);
+            var request = LaunchRequest(draft.Id, draft.Image, draft.Vcpus, draft.MemoryMb, draft.DiskMb, EgressFields.RequestOf(draft));
             var isSnapshot = source?.StartsWith("snap_", StringComparison.Ordinal) == true;
             var info = source is null || isSnapshot
                 ? await runtime.LaunchAsync(request with { From = source }, ct)
@@ -213,7 +238,7 @@ internal sealed partial class MachineGrain(
         _ => MachineAnswer.No(Refusal.Unavailable($"the sandbox could not be started: {e.Message}")),
     };
 
-    public static RuntimeRequest LaunchRequest(string machine, string image, int vcpus, int memoryMb, int diskMb) => new()
+    public static RuntimeRequest LaunchRequest(string machine, string image, int vcpus, int memoryMb, int diskMb, EgressRequest egress) => new()
     {
         Machine = machine,
         Image = image,
@@ -222,6 +247,7 @@ internal sealed partial class MachineGrain(
         DiskMb = diskMb,
         Hostname = "sandbox",
         Network = true,
+        Egress = egress,
     };
 
     private Machine Running(Machine draft, string socket, string bootPath, long begun)

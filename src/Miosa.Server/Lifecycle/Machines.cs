@@ -162,5 +162,13 @@ internal sealed class Machines(
         return answer.Refusal is { } refusal ? (null, refusal) : (seal.Open(answer.Machine?.SealedEnv), null);
     }
 
+    public async Task<(Machine? Machine, Refusal? Refusal)> ChangeEgressAsync(Caller caller, string idOrSlugOrName, string? egress, CancellationToken ct)
+    {
+        if (directory.Find(caller.TenantId, idOrSlugOrName) is not { } resident)
+            return (null, await FindAsync(caller, idOrSlugOrName, ct) is null ? Refusal.NotFound("sandbox") : Refusal.Conflict("the sandbox is destroyed"));
+        var answer = await GrainOf(resident.Row.Id).ChangeEgress(egress);
+        return (answer.Machine, answer.Refusal);
+    }
+
     private IMachineGrain GrainOf(string machine) => grains.GetGrain<IMachineGrain>(GrainKeys.Join(settings.Node, machine));
 }

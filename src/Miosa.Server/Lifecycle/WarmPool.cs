@@ -1,6 +1,7 @@
 using System.Collections.Concurrent;
 using System.Net.Sockets;
 using System.Threading.Channels;
+using Miosa.Server.Egress;
 using Miosa.Server.Guests;
 using Miosa.Server.Host;
 using Miosa.Server.Nodes;
@@ -181,7 +182,7 @@ internal sealed partial class WarmPool(RuntimeClient runtime, Sizes sizes, Serve
         {
             using var limit = CancellationTokenSource.CreateLinkedTokenSource(ct);
             limit.CancelAfter(TimeSpan.FromSeconds(settings.BootTimeoutSec));
-            var info = await runtime.LaunchAsync(MachineGrain.LaunchRequest(id, image, shape.Vcpus, shape.MemoryMb, shape.DiskMb), limit.Token);
+            var info = await runtime.LaunchAsync(MachineGrain.LaunchRequest(id, image, shape.Vcpus, shape.MemoryMb, shape.DiskMb, EgressFields.Open), limit.Token);
             var road = new GuestRoad(info.Socket);
             await road.ConnectAsync(limit.Token);
             return new WarmMachine(id, image, road);

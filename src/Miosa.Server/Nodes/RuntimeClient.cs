@@ -61,6 +61,19 @@ internal sealed partial class RuntimeClient(ServerSettings settings, TimeProvide
             RuntimeWireJson.Default.MachineInfo,
             ct);
 
+    /// <summary>The same with a policy: what a pooled machine becomes when it is claimed.</summary>
+    public Task<MachineInfo> ClaimAsync(string machine, int vcpus, int memoryMb, int diskMb, EgressRequest egress, CancellationToken ct) =>
+        AskAsync(
+            new RuntimeRequest { Op = RuntimeOps.Limit, Machine = machine, Vcpus = vcpus, MemoryMb = memoryMb, DiskMb = diskMb, Egress = egress },
+            RuntimeWireJson.Default.MachineInfo,
+            ct);
+
+    public Task<MachineInfo> SetEgressAsync(string machine, EgressRequest egress, CancellationToken ct) =>
+        AskAsync(new RuntimeRequest { Op = RuntimeOps.Egress, Machine = machine, Egress = egress }, RuntimeWireJson.Default.MachineInfo, ct);
+
+    public async Task<IReadOnlyList<RefusedInfo>> RefusedAsync(string machine, CancellationToken ct) =>
+        (await AskAsync(new RuntimeRequest { Op = RuntimeOps.EgressLog, Machine = machine }, RuntimeWireJson.Default.RefusedList, ct)).Refused;
+
     public Task<MachineInfo> FreezeAsync(string machine, CancellationToken ct) =>
         AskAsync(new RuntimeRequest { Op = RuntimeOps.Freeze, Machine = machine }, RuntimeWireJson.Default.MachineInfo, ct);
 

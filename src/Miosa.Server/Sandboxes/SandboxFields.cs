@@ -1,6 +1,7 @@
 using System.Text.Json;
 using System.Text.Json.Nodes;
 using System.Text.RegularExpressions;
+using Miosa.Server.Egress;
 using Miosa.Server.Host;
 using Miosa.Server.Lifecycle;
 using Miosa.Server.Templates;
@@ -8,7 +9,7 @@ using Miosa.Server.Templates;
 namespace Miosa.Server.Sandboxes;
 
 /// <summary>The bodies of create, update, extend and tags: aliases, bounds, and what cannot be honoured. No I/O.</summary>
-internal sealed partial class SandboxFields(Sizes sizes, EnvSeal seal, ServerSettings settings, TimeProvider time)
+internal sealed partial class SandboxFields(Sizes sizes, EnvSeal seal, EgressFields egress, ServerSettings settings, TimeProvider time)
 {
     private const int MaxTimeoutSec = 2_592_000;
     private const string PersistentInMetadata = "miosa_persistent";
@@ -76,6 +77,7 @@ internal sealed partial class SandboxFields(Sizes sizes, EnvSeal seal, ServerSet
             AlwaysOn = fields.Bool("always_on") ?? false,
             Persistent = Persistent(fields, metadata) ?? false,
             SealedEnv = seal.Seal(EnvOf(fields, now)),
+            Egress = egress.Inside(fields),
             Metadata = metadata?.ToJsonString() ?? "{}",
             Tags = Tags(fields),
             Entrypoint = fields.Text("entrypoint", 65536),
@@ -114,6 +116,7 @@ internal sealed partial class SandboxFields(Sizes sizes, EnvSeal seal, ServerSet
             Name = fields.Text("name"),
             Slug = Slug(fields) ?? ulid.ToString()[14..].ToLowerInvariant(),
             ExternalUserId = fields.Text("external_user_id") ?? source.ExternalUserId,
+            Egress = fields.Has("egress") ? egress.Inside(fields) : source.Egress,
             Metadata = fields.Object("metadata")?.ToJsonString() ?? source.Metadata,
             TimeoutSec = fields.Int("timeout_sec", 1, MaxTimeoutSec) ?? source.TimeoutSec,
             SocketPath = null,

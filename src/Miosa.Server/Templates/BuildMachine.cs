@@ -4,6 +4,7 @@ using System.Text;
 using System.Text.Json;
 using Miosa.Guest;
 using Miosa.Runtime.Wire;
+using Miosa.Server.Egress;
 using Miosa.Server.Exec;
 using Miosa.Server.Guests;
 using Miosa.Server.Lifecycle;
@@ -46,7 +47,7 @@ internal sealed class BuildMachine : IAsyncDisposable
     {
         try
         {
-            var info = await runtime.LaunchAsync(MachineGrain.LaunchRequest(id, image, shape.Vcpus, shape.MemoryMb, shape.DiskMb), ct);
+            var info = await runtime.LaunchAsync(MachineGrain.LaunchRequest(id, image, shape.Vcpus, shape.MemoryMb, shape.DiskMb, EgressFields.Open), ct);
             var machine = new BuildMachine(id, runtime, log, new GuestRoad(info.Socket));
             await machine.road.ConnectAsync(ct);
             return machine;

@@ -211,6 +211,48 @@ public sealed class Sandbox : IDisposable, IAsyncDisposable
     /// <inheritdoc cref="GetLogsAsync"/>
     public SandboxLogs GetLogs(int lines = 200) => pipeline.Send(SandboxCalls.Logs(Id, lines));
 
+    /// <summary>Tells what it may reach.</summary>
+    /// <param name="cancellationToken">Ends the wait.</param>
+    /// <returns>The policy, with both lists.</returns>
+    /// <exception cref="NotFoundException">The tenant has no such sandbox any more.</exception>
+    public Task<SandboxEgress> GetEgressAsync(CancellationToken cancellationToken = default) => pipeline.SendAsync(SandboxCalls.Egress(Id), cancellationToken);
+
+    /// <inheritdoc cref="GetEgressAsync"/>
+    public SandboxEgress GetEgress() => pipeline.Send(SandboxCalls.Egress(Id));
+
+    /// <summary>Changes what it may reach, at once: connections that are open and not allowed any more end, too. A paused sandbox stays paused.</summary>
+    /// <param name="egress">The new policy; it replaces the present one whole.</param>
+    /// <param name="cancellationToken">Ends the wait.</param>
+    /// <returns>The policy as it is in force.</returns>
+    /// <exception cref="ValidationException">An entry cannot be read, or lies in a private range.</exception>
+    /// <exception cref="ConflictException">The sandbox is neither running nor paused.</exception>
+    /// <exception cref="NotFoundException">The tenant has no such sandbox any more.</exception>
+    /// <example><code>
+    /// await sandbox.SetEgressAsync(SandboxEgress.Listed(domains: ["pypi.org", "*.pythonhosted.org"]));
+    /// await sandbox.RunAsync("pip install requests");
+    /// await sandbox.SetEgressAsync(SandboxEgress.Closed);
+    /// </code></example>
+    public Task<SandboxEgress> SetEgressAsync(SandboxEgress egress, CancellationToken cancellationToken = default)
+        => pipeline.SendAsync(SandboxCalls.SetEgress(Id, egress), cancellationToken);
+
+    /// <inheritdoc cref="SetEgressAsync"/>
+    public SandboxEgress SetEgress(SandboxEgress egress) => pipeline.Send(SandboxCalls.SetEgress(Id, egress));
+
+    /// <summary>Tells what it wanted to reach and was refused since it was started; a refusal shows up within a second.</summary>
+    /// <param name="cancellationToken">Ends the wait.</param>
+    /// <returns>At most 256 different targets, the latest first; empty when there are none.</returns>
+    /// <exception cref="ConflictException">The sandbox is neither running nor paused.</exception>
+    /// <exception cref="NotFoundException">The tenant has no such sandbox any more.</exception>
+    /// <example><code>
+    /// foreach (var refused in await sandbox.ListRefusedEgressAsync())
+    ///     Console.WriteLine($"{refused.Count} x {refused.Protocol} {refused.Target}: {refused.Reason}");
+    /// </code></example>
+    public Task<IReadOnlyList<EgressRefusal>> ListRefusedEgressAsync(CancellationToken cancellationToken = default)
+        => pipeline.SendAsync(SandboxCalls.RefusedEgress(Id), cancellationToken);
+
+    /// <inheritdoc cref="ListRefusedEgressAsync"/>
+    public IReadOnlyList<EgressRefusal> ListRefusedEgress() => pipeline.Send(SandboxCalls.RefusedEgress(Id));
+
     /// <summary>Changes the fields that are not null.</summary>
     /// <param name="changes">The fields to change.</param>
     /// <param name="cancellationToken">Ends the wait.</param>

@@ -124,6 +124,21 @@ internal static class SandboxCalls
     public static Call<SandboxUsage> Usage(string id)
         => new(HttpMethod.Get, Path(id) + "/usage", static answer => answer.Object(WireJson.Default.SandboxUsage));
 
+    public static Call<SandboxEgress> Egress(string id)
+        => new(HttpMethod.Get, Path(id) + "/egress", static answer => answer.Object(WireJson.Default.SandboxEgress));
+
+    public static Call<SandboxEgress> SetEgress(string id, SandboxEgress egress)
+    {
+        ArgumentNullException.ThrowIfNull(egress);
+        return new(HttpMethod.Put, Path(id) + "/egress", static answer => answer.Object(WireJson.Default.SandboxEgress))
+        {
+            Json = Call.Body(egress, RequestJson.Default.SandboxEgress),
+        };
+    }
+
+    public static Call<IReadOnlyList<EgressRefusal>> RefusedEgress(string id)
+        => new(HttpMethod.Get, Path(id) + "/egress/refused", static answer => answer.Whole(WireJson.Default.EgressRefusals).Data);
+
     public static Call<SandboxMetrics> Metrics(string id, string? window)
         => new(HttpMethod.Get, Call.Query(Path(id) + "/metrics", ("window", window)), static answer => answer.Object(WireJson.Default.SandboxMetrics));
 

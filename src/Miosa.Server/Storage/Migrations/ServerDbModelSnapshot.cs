@@ -45,6 +45,9 @@ namespace Miosa.Server.Storage.Migrations
                     b.Property<long?>("DueAt")
                         .HasColumnType("INTEGER");
 
+                    b.Property<string>("Egress")
+                        .HasColumnType("TEXT");
+
                     b.Property<string>("Entrypoint")
                         .HasColumnType("TEXT");
 
