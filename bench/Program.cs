@@ -9,6 +9,7 @@ var groups = new Dictionary<string, Func<Report, Task>>
     ["transfer"] = TransferBench.RunAsync,
     ["fork"] = ForkBench.RunAsync,
     ["watch"] = WatchBench.RunAsync,
+    ["terminal"] = TerminalBench.RunAsync,
     ["density"] = DensityBench.RunAsync,
 };
 if (args is [var wanted] && !groups.ContainsKey(wanted))

@@ -12,6 +12,7 @@ var stories = new Dictionary<string, Func<Task>>
     ["snapshots"] = Snapshots.RunAsync,
     ["template"] = Template.RunAsync,
     ["processes"] = Processes.RunAsync,
+    ["terminal"] = Terminal.RunAsync,
     ["lifecycle"] = Lifecycle.RunAsync,
 };
 

@@ -40,6 +40,12 @@ namespace Miosa.Guest;
 [JsonSerializable(typeof(ProcessLogsReply))]
 [JsonSerializable(typeof(ProcessFollowCall))]
 [JsonSerializable(typeof(GuestProcess))]
+[JsonSerializable(typeof(TerminalOpenCall))]
+[JsonSerializable(typeof(TerminalListCall))]
+[JsonSerializable(typeof(TerminalCall))]
+[JsonSerializable(typeof(TerminalResizeCall))]
+[JsonSerializable(typeof(GuestTerminal))]
+[JsonSerializable(typeof(TerminalListReply))]
 internal sealed partial class GuestJson : JsonSerializerContext
 {
     /// <summary>

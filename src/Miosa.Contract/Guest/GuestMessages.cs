@@ -23,6 +23,11 @@ internal static class GuestVerb
     public const string ProcessStdin = "process.stdin";
     public const string ProcessSignal = "process.signal";
     public const string ProcessStop = "process.stop";
+    public const string TerminalOpen = "terminal.open";
+    public const string TerminalList = "terminal.list";
+    public const string TerminalAttach = "terminal.attach";
+    public const string TerminalResize = "terminal.resize";
+    public const string TerminalClose = "terminal.close";
     public const string Info = "info";
 }
 

@@ -25,6 +25,7 @@ internal sealed unsafe class Launch : IDisposable
     private const int MaxSteps = 96;
     private const int SetPdeathsig = 1;
     private const int SetChildSubreaper = 36;
+    private const int SetControllingTerminal = 0x540E;
 
     // The kernel's struct sigaction (not glibc's): handler, flags, restorer, mask; all zero is "default".
     private const int KernelSigactionBytes = 32;
@@ -38,7 +39,8 @@ internal sealed unsafe class Launch : IDisposable
     private byte* _next;
     private int _steps;
 
-    public Launch(CommandLine command, int stdin, int stdout, int stderr, int status)
+    /// <param name="isTerminal">Standard input is a terminal, which becomes the command's own.</param>
+    public Launch(CommandLine command, int stdin, int stdout, int stderr, int status, bool isTerminal = false)
     {
         _size = Size(command);
         _memory = Libc.Map(_size);
@@ -68,6 +70,8 @@ internal sealed unsafe class Launch : IDisposable
         foreach (var signal in KernelFacts.SignalsToReset)
             MayFail(steps, SystemCall.SetSignalAction, signal, (long)defaultAction, 0, 8);
         Step(steps, SystemCall.SetSid);
+        if (isTerminal)
+            Step(steps, SystemCall.Ioctl, 0, SetControllingTerminal);
         if (KernelFacts.OomScoreAdjusted)
         {
             // 4 is free: the supervisor has closed everything from there on.

@@ -48,6 +48,7 @@ internal static class SystemCall
     public const int Close = 3;
     public const int SetSignalAction = 13;
     public const int SetSignalMask = 14;
+    public const int Ioctl = 16;
     public const int Execve = 59;
     public const int Chdir = 80;
     public const int Umask = 95;

@@ -33,7 +33,7 @@ internal static class ProcessTree
     /// Asks everything below the supervisor to end and gives it time. The supervisor is stopped meanwhile, or what outlives the command would
     /// leave its tree; when all has ended it goes on and tells the command's status. False: something still lives, and the supervisor is stopped.
     /// </summary>
-    public static bool Terminate(int supervisor, int graceMs)
+    public static bool Terminate(int supervisor, int signal, int graceMs)
     {
         var until = Environment.TickCount64 + graceMs;
         Libc.Kill(supervisor, Libc.SigStop);
@@ -48,7 +48,7 @@ internal static class ProcessTree
                 alive = true;
                 if (!asked.Add(row.Pid))
                     continue;
-                Libc.Kill(row.Pid, Libc.SigTerm);
+                Libc.Kill(row.Pid, signal);
                 // A stopped one would not hear it.
                 Libc.Kill(row.Pid, Libc.SigContinue);
             }

@@ -62,6 +62,36 @@ internal sealed unsafe class RunningCommand : IDisposable
         }
     }
 
+    /// <summary>The same in a terminal of its own, which <see cref="Stdout"/> then is in both directions; it is told its size first.</summary>
+    public static RunningCommand StartTerminal(CommandLine line, int cols, int rows)
+    {
+        var ends = new List<int>(4);
+        Launch? launch = null;
+        try
+        {
+            var (status, tellStatus) = Pipe(ends);
+            var (master, slave) = Libc.OpenTerminal(cols, rows);
+            ends.Add(master);
+            ends.Add(slave);
+            if (line.Account is { } account)
+                _ = Libc.ChownFile(slave, account.Uid, account.Gid);
+            launch = new Launch(line, slave, slave, slave, tellStatus, isTerminal: true);
+            var running = new RunningCommand(launch, launch.Start(), status, stdin: -1, master, stderr: -1);
+            Libc.Close(tellStatus);
+            // Ours must go, or the terminal would never end.
+            Libc.Close(slave);
+            Libc.SetNonBlocking(master);
+            running.Hear();
+            return running;
+        }
+        catch
+        {
+            launch?.Dispose();
+            ends.ForEach(Libc.Close);
+            throw;
+        }
+    }
+
     /// <summary>Takes the next message of the supervisor; blocks only when called before <see cref="Status"/> is readable.</summary>
     public void Hear()
     {
@@ -95,7 +125,7 @@ internal sealed unsafe class RunningCommand : IDisposable
     /// Asks the command and everything it started to end. False when something outlived the time: then <see cref="Kill"/> is to follow.
     /// True: <see cref="Status"/> tells how it ended.
     /// </summary>
-    public bool Terminate(int graceMs) => HasEnded || ProcessTree.Terminate(_supervisor, graceMs);
+    public bool Terminate(int signal, int graceMs) => HasEnded || ProcessTree.Terminate(_supervisor, signal, graceMs);
 
     public void CloseStdin()
     {

@@ -87,6 +87,32 @@ internal static unsafe partial class Libc
         return Ioctl(fd, ReadableBytes, &count) < 0 ? 0 : count;
     }
 
+    /// <summary>A new pseudo-terminal: our side and the side of the command.</summary>
+    public static (int Master, int Slave) OpenTerminal(int cols, int rows)
+    {
+        const int readWrite = 2;
+        const nuint unlock = 0x40045431;
+        const nuint openPeer = 0x5441;
+        var master = Check(OpenAt(AtCwd, "/dev/ptmx\0"u8, readWrite | NoControllingTerminal), "open", "/dev/ptmx");
+        var locked = 0;
+        var slave = Ioctl(master, unlock, &locked) < 0 ? -1 : Ioctl(master, openPeer, (int*)(readWrite | NoControllingTerminal | CloseOnExec));
+        if (slave >= 0)
+        {
+            ResizeTerminal(master, cols, rows);
+            return (master, slave);
+        }
+        var errno = LastErrno;
+        Close(master);
+        throw new LinuxException("open", "pseudo-terminal", errno);
+    }
+
+    public static void ResizeTerminal(int master, int cols, int rows)
+    {
+        const nuint setWindowSize = 0x5414;
+        var size = stackalloc ushort[4] { (ushort)rows, (ushort)cols, 0, 0 };
+        _ = Ioctl(master, setWindowSize, (int*)size);
+    }
+
     /// <summary>Close and forget: after EINTR the descriptor is gone all the same.</summary>
     public static void Close(int fd)
     {

@@ -4,6 +4,7 @@ namespace Miosa.Guest.Linux;
 
 internal static unsafe partial class Libc
 {
+    public const int SigHangUp = 1;
     public const int SigKill = 9;
     public const int SigPipe = 13;
     public const int SigTerm = 15;

@@ -119,7 +119,7 @@ internal sealed unsafe class BackgroundProcess
             }
         }
         // Outside the gate: the pump goes on reading what it still prints. While _isStopping the pump does not look at its status.
-        if (graceMs == 0 || !_command.Terminate(graceMs))
+        if (graceMs == 0 || !_command.Terminate(Libc.SigTerm, graceMs))
             _command.Kill();
         lock (_gate)
         {

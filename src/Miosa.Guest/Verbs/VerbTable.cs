@@ -34,6 +34,11 @@ internal static class VerbTable
         (GuestVerb.ProcessStdin, Processes.Stdin),
         (GuestVerb.ProcessSignal, Processes.Signal),
         (GuestVerb.ProcessStop, Processes.Stop),
+        (GuestVerb.TerminalOpen, Terminals.Open),
+        (GuestVerb.TerminalList, Terminals.List),
+        (GuestVerb.TerminalAttach, TerminalAttach.Run),
+        (GuestVerb.TerminalResize, Terminals.Resize),
+        (GuestVerb.TerminalClose, Terminals.Close),
         (GuestVerb.Info, Info.Run),
     ];
 

@@ -34,6 +34,9 @@ internal static class Access
     public static async ValueTask<(Caller? Caller, Refusal? Refusal)> CheckAsync(HttpContext context, string scope)
     {
         var header = context.Request.Headers.Authorization.ToString();
+        // A browser cannot send headers with a WebSocket.
+        if (header.Length == 0 && context.GetEndpoint()?.Metadata.GetMetadata<KeyInQuery>() is not null && context.Request.Query["token"].ToString() is { Length: > 0 } token)
+            header = Bearer + token;
         if (header.Length == 0)
             return (null, Refusal.Unauthorized("no API key: send the header \"Authorization: Bearer msk_…\""));
         if (!header.StartsWith(Bearer, StringComparison.OrdinalIgnoreCase))

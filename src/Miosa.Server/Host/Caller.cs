@@ -9,6 +9,9 @@ internal sealed record Caller(string TenantId, string KeyId, IReadOnlySet<string
 /// <summary>The scope a route needs; null for a route open to everybody. Enforced in <see cref="Access"/> alone.</summary>
 internal sealed record RouteAccess(string? Scope);
 
+/// <summary>Marks a route that also takes the key as <c>?token=</c>.</summary>
+internal sealed record KeyInQuery;
+
 internal static class RouteAccessExtensions
 {
     public static TBuilder Needs<TBuilder>(this TBuilder route, string scope)

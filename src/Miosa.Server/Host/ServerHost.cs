@@ -18,6 +18,7 @@ using Miosa.Server.Sandboxes;
 using Miosa.Server.Snapshots;
 using Miosa.Server.Storage;
 using Miosa.Server.Templates;
+using Miosa.Server.Terminals;
 using Orleans.Configuration;
 using Orleans.Runtime.MembershipService.SiloMetadata;
 
@@ -139,6 +140,8 @@ internal static partial class ServerHost
         });
         app.UseRouting();
         app.UseAccess();
+        // A peer that does not answer a ping for this long is gone.
+        app.UseWebSockets(new WebSocketOptions { KeepAliveInterval = TimeSpan.FromSeconds(15), KeepAliveTimeout = TimeSpan.FromSeconds(30) });
         var idempotency = app.Services.GetRequiredService<Idempotency>();
         app.Use((context, next) => idempotency.HandleAsync(context, next));
 
@@ -156,6 +159,7 @@ internal static partial class ServerHost
         EgressEndpoints.Map(api);
         app.MapExec();
         app.MapProcesses();
+        app.MapTerminals();
         app.MapFiles();
     }
 

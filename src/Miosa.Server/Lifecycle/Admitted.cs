@@ -15,17 +15,21 @@ internal enum AdmitFor
 internal readonly struct Admitted
 {
     private readonly GuestConnection? guest;
+    private readonly Resident? resident;
 
     public Admitted(Refusal refusal) => Refusal = refusal;
 
-    public Admitted(string machineId, GuestConnection guest, IReadOnlyDictionary<string, string> env) =>
-        (MachineId, this.guest, Env) = (machineId, guest, env);
+    public Admitted(Resident resident, GuestConnection guest, IReadOnlyDictionary<string, string> env) =>
+        (MachineId, this.resident, this.guest, Env) = (resident.Row.Id, resident, guest, env);
 
     public Refusal? Refusal { get; }
 
     public string MachineId { get; } = "";
 
     public GuestConnection Guest => guest ?? throw new InvalidOperationException("a refused admission has no guest");
+
+    /// <summary>Counts as use at this moment: for requests that stay open and are not busy all the time.</summary>
+    public void Touch(DateTimeOffset now) => resident?.Touch(now);
 
     public IReadOnlyDictionary<string, string> Env { get; } = new Dictionary<string, string>();
 }

@@ -69,7 +69,7 @@ internal sealed class Machines(
             using var patience = CancellationTokenSource.CreateLinkedTokenSource(ct);
             patience.CancelAfter(GuestPatience);
             var guest = await road.ConnectAsync(patience.Token);
-            return new Admitted(resident.Row.Id, guest, resident.Env(seal).Values);
+            return new Admitted(resident, guest, resident.Env(seal).Values);
         }
         catch (Exception e) when (e is SocketException or IOException or GuestException
             || (e is OperationCanceledException && !ct.IsCancellationRequested))

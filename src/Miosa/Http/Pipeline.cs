@@ -1,4 +1,6 @@
+using System.Net;
 using System.Net.Http.Headers;
+using System.Net.WebSockets;
 using System.Reflection;
 using System.Runtime.ExceptionServices;
 
@@ -12,6 +14,9 @@ internal sealed class Pipeline : IDisposable
 {
     private static readonly string UserAgent = "miosa-dotnet/"
         + (typeof(Pipeline).Assembly.GetCustomAttribute<AssemblyInformationalVersionAttribute>()?.InformationalVersion.Split('+')[0] ?? "0");
+
+    /// <summary>A WebSocket is asked this often whether it is alive, and given up when it does not answer as long.</summary>
+    private static readonly TimeSpan SocketKeepAlive = TimeSpan.FromSeconds(20);
 
     private readonly MiosaOptions options;
     private readonly HttpClient http;
@@ -75,6 +80,37 @@ internal sealed class Pipeline : IDisposable
     }
 
     public static void Finished(ValueTask task) => Finished(AsValueAsync(task));
+
+    /// <summary>Opens a WebSocket; what the server answers instead becomes the exception of its status.</summary>
+    public async Task<ClientWebSocket> ConnectAsync(string path, CancellationToken ct)
+    {
+        ObjectDisposedException.ThrowIf(isDisposed, typeof(MiosaClient));
+        var socket = new ClientWebSocket();
+        socket.Options.CollectHttpResponseDetails = true;
+        socket.Options.KeepAliveInterval = SocketKeepAlive;
+        socket.Options.KeepAliveTimeout = SocketKeepAlive;
+        socket.Options.SetRequestHeader("Authorization", "Bearer " + apiKey);
+        socket.Options.SetRequestHeader("User-Agent", UserAgent);
+        foreach (var (name, value) in options.DefaultHeaders ?? new Dictionary<string, string>())
+            socket.Options.SetRequestHeader(name, value);
+        using var limit = new IdleTimer(options.Timeout, Clock, ct);
+        try
+        {
+            await socket.ConnectAsync(new Uri("ws" + (baseUrl + path)["http".Length..]), http, limit.Token).ConfigureAwait(false);
+            return socket;
+        }
+        catch (WebSocketException) when (socket.HttpStatusCode is not (0 or HttpStatusCode.SwitchingProtocols))
+        {
+            using var answer = new HttpResponseMessage(socket.HttpStatusCode);
+            socket.Dispose();
+            throw ErrorAnswer.Exception(answer, [], Clock);
+        }
+        catch (Exception e) when (e is WebSocketException or HttpRequestException or OperationCanceledException)
+        {
+            socket.Dispose();
+            throw limit.Explain("GET " + path.Split('?')[0], e);
+        }
+    }
 
     public void Dispose()
     {

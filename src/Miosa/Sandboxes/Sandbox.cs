@@ -32,6 +32,7 @@ public sealed class Sandbox : IDisposable, IAsyncDisposable
         Env = new SandboxEnv(pipeline, info.Id);
         Snapshots = new SandboxSnapshots(pipeline, info.Id);
         Processes = new SandboxProcesses(pipeline, info.Id);
+        Terminals = new SandboxTerminals(pipeline, info.Id);
     }
 
     /// <summary>Opaque id, <c>sbx_…</c>.</summary>
@@ -63,6 +64,9 @@ public sealed class Sandbox : IDisposable, IAsyncDisposable
 
     /// <summary>Its background processes.</summary>
     public SandboxProcesses Processes { get; }
+
+    /// <summary>Its terminals.</summary>
+    public SandboxTerminals Terminals { get; }
 
     /// <summary>Runs a shell string and waits for its end. It is not retried once it may have begun.</summary>
     /// <param name="command">Runs through <c>bash -c</c> in the environment of a login shell.</param>
