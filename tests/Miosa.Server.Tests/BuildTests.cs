@@ -219,6 +219,19 @@ public sealed class BuildTests(Tenant tenant) : IClassFixture<Tenant>
     }
 
     [Fact]
+    public async Task A_list_of_Debian_packages_becomes_a_system_of_them()
+    {
+        var build = await Api.BuildAsync("debian", new JsonObject { ["from"] = "debian:bookworm", ["packages"] = new JsonArray("jq"), ["steps"] = new JsonArray(new JsonObject { ["run"] = "jq -n 1+1 > /two" }) });
+
+        Assert.True(build.Text("status") == "ready", build.Body);
+        var sandbox = await Api.CreateAsync("""{"image":"debian"}""");
+        Assert.Equal("12 2\n", await Api.RunAsync(sandbox, ". /etc/os-release; echo $VERSION_ID $(cat /two)"));
+        var unknown = await Api.BuildAsync("no-package", new JsonObject { ["from"] = "debian:bookworm", ["packages"] = new JsonArray("no-such-package-anywhere") });
+        Assert.Equal("failed", unknown.Text("status"));
+        Assert.Contains("no-such-package-anywhere", unknown.Text("error"), StringComparison.Ordinal);
+    }
+
+    [Fact]
     public async Task An_image_that_no_template_wants_is_swept()
     {
         await tenant.Platform.AskRuntimeAsync(new JsonObject { ["op"] = "tag", ["image"] = "miosa-busybox", ["name"] = "bld_stray" });

@@ -61,6 +61,69 @@ public sealed class RegistryTests(Tenant tenant, ServerPlatform shared) : IClass
             Assert.DoesNotContain("s3cret", Encoding.Latin1.GetString(await ReadSharedAsync(file)), StringComparison.Ordinal);
     }
 
+    [Fact]
+    public async Task A_token_is_fetched_and_neither_it_nor_the_password_goes_where_the_registry_points_to()
+    {
+        var layer = EscapingLayer("within.txt");
+        var config = "{}"u8.ToArray();
+        string? atToken = null, scope = null, atManifest = null, elsewhere = "not asked";
+        using var store = new HostileRegistry(shared.RegistryPort, context =>
+        {
+            elsewhere = context.Request.Headers["Authorization"];
+            context.Response.OutputStream.Write(context.Request.Url?.AbsolutePath.EndsWith("layer", StringComparison.Ordinal) == true ? layer : config);
+        });
+        using var registry = new HostileRegistry(shared.HostilePort, context =>
+        {
+            var (path, sent, response) = (context.Request.Url?.AbsolutePath ?? "", context.Request.Headers["Authorization"], context.Response);
+            if (path == "/token")
+            {
+                (atToken, scope) = (sent, context.Request.QueryString["scope"]);
+                response.OutputStream.Write("""{"token":"t0ken"}"""u8);
+            }
+            else if (sent != "Bearer t0ken")
+            {
+                response.StatusCode = 401;
+                response.AddHeader("WWW-Authenticate", $"Bearer realm=\"http://127.0.0.1:{shared.HostilePort}/token\",service=\"here\",scope=\"ignored\"");
+            }
+            else if (path.Contains("/manifests/", StringComparison.Ordinal))
+            {
+                atManifest = sent;
+                response.OutputStream.Write(Manifest(layer, config));
+            }
+            else
+            {
+                response.StatusCode = 307;
+                response.AddHeader("Location", $"http://127.0.0.1:{shared.RegistryPort}/{(path.EndsWith(Registry.DigestOf(layer), StringComparison.Ordinal) ? "layer" : "config")}");
+            }
+        });
+
+        var build = await Api.BuildAsync("by-token", new JsonObject
+        {
+            ["from"] = $"127.0.0.1:{shared.HostilePort}/some/app:1",
+            ["from_auth"] = new JsonObject { ["username"] = "user", ["password"] = "s3cret" },
+        });
+
+        Assert.True(build.Text("status") == "ready", build.Body);
+        Assert.Equal(("Basic dXNlcjpzM2NyZXQ=", "repository:some/app:pull", "Bearer t0ken"), (atToken, scope, atManifest));
+        Assert.Null(elsewhere);
+    }
+
+    [Fact]
+    public async Task An_image_with_an_endless_environment_ends_its_build_and_nothing_else()
+    {
+        await using var registry = await Registry.StartAsync(shared.RegistryPort);
+        var variables = new JsonArray([.. Enumerable.Range(0, 400).Select(i => (JsonNode)$"V{i}={new string('x', 1000)}")]);
+        await registry.PushAsync("big/env", "1", "x", new JsonObject { ["Env"] = variables });
+        var sandbox = await Api.CreateAsync("""{"image":"miosa-busybox"}""");
+
+        var build = await Api.BuildAsync("big-env", new JsonObject { ["from"] = $"{registry.Host}/big/env:1" });
+
+        Assert.Equal("failed", build.Text("status"));
+        Assert.Contains("bytes of names and values", build.Text("error"), StringComparison.Ordinal);
+        Assert.Equal("still here\n", await Api.RunAsync(sandbox, "echo still here"));
+        (await Api.PostAsync($"sandboxes/{sandbox}/pause")).Expect(200);
+    }
+
     [Theory]
     [InlineData("127.0.0.1:1/a/b")]
     [InlineData("10.0.0.1/a/b")]
@@ -154,12 +217,7 @@ public sealed class RegistryTests(Tenant tenant, ServerPlatform shared) : IClass
                 part["digest"] = "sha256:../../../../../tmp/miosa-registry-escape";
             if (what == "a layer that is too large")
                 part["size"] = long.MaxValue;
-            Send(Encoding.UTF8.GetBytes(new JsonObject
-            {
-                ["schemaVersion"] = 2,
-                ["config"] = Registry.Part("application/vnd.oci.image.config.v1+json", config),
-                ["layers"] = new JsonArray(part),
-            }.ToJsonString()));
+            Send(Manifest(part, config));
         }
         else if (path.EndsWith(Registry.DigestOf(config), StringComparison.Ordinal))
         {
@@ -179,12 +237,21 @@ public sealed class RegistryTests(Tenant tenant, ServerPlatform shared) : IClass
         void Send(byte[] bytes) => response.OutputStream.Write(bytes);
     }
 
-    private static byte[] EscapingLayer()
+    private static byte[] Manifest(byte[] layer, byte[] config) => Manifest(Registry.Part("application/vnd.oci.image.layer.v1.tar", layer), config);
+
+    private static byte[] Manifest(JsonObject layer, byte[] config) => Encoding.UTF8.GetBytes(new JsonObject
+    {
+        ["schemaVersion"] = 2,
+        ["config"] = Registry.Part("application/vnd.oci.image.config.v1+json", config),
+        ["layers"] = new JsonArray(layer),
+    }.ToJsonString());
+
+    private static byte[] EscapingLayer(string path = "../../../../../../../tmp/miosa-registry-escape")
     {
         using var stream = new MemoryStream();
         using (var tar = new System.Formats.Tar.TarWriter(stream, System.Formats.Tar.TarEntryFormat.Pax, leaveOpen: true))
         {
-            tar.WriteEntry(new System.Formats.Tar.PaxTarEntry(System.Formats.Tar.TarEntryType.RegularFile, "../../../../../../../tmp/miosa-registry-escape") { DataStream = new MemoryStream("x"u8.ToArray()) });
+            tar.WriteEntry(new System.Formats.Tar.PaxTarEntry(System.Formats.Tar.TarEntryType.RegularFile, path) { DataStream = new MemoryStream("x"u8.ToArray()) });
         }
         return stream.ToArray();
     }

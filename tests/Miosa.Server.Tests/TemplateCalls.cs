@@ -6,7 +6,7 @@ namespace Miosa.Server.Tests;
 /// <summary>Steps that the tests of templates share.</summary>
 internal static class TemplateCalls
 {
-    private static readonly TimeSpan Patience = TimeSpan.FromSeconds(90);
+    private static readonly TimeSpan Patience = TimeSpan.FromSeconds(240);
 
     /// <summary>Makes a template and waits until it is ready; fails with the build's error.</summary>
     public static async Task<Answer> BuiltAsync(this Api api, string json)

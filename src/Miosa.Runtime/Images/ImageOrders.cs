@@ -14,6 +14,15 @@ internal static partial class ImageOrders
     private const int MaxVariables = 512;
     private const int MaxPorts = 64;
 
+    /// <summary>All images, or the one of a name. All of them in full may be more than an answer should hold: environments are as long as their makers like.</summary>
+    public static IReadOnlyList<ImageInfo> List(ImageStore store, RuntimeRequest request)
+    {
+        var images = request.Name is null ? store.List() : store.Find(MachineChecks.Image(request.Name)) is { } one ? [one] : [];
+        return request.Brief is true
+            ? [.. images.Select(image => new ImageInfo { Name = image.Name, Digest = image.Digest, SizeBytes = image.SizeBytes, CreatedAt = image.CreatedAt, Content = image.Content })]
+            : images;
+    }
+
     /// <summary>What a machine has written becomes a layer upon the image it stands on.</summary>
     public static ImageInfo Commit(ImageStore store, RuntimeRequest request, MachineRecord record, string machineDirectory)
     {

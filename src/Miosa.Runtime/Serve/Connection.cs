@@ -140,7 +140,7 @@ internal sealed class Connection(Socket client, MachineSet machines, ImageStore 
         RuntimeOps.Egress => Ok(request, await machines.SetEgressAsync(request, CancellationToken.None), RuntimeWireJson.Default.MachineInfo),
         RuntimeOps.EgressLog => Ok(request, machines.RefusedOf(request), RuntimeWireJson.Default.RefusedList),
         RuntimeOps.Watch => await WatchAsync(request, ct),
-        RuntimeOps.Images => Ok(request, new ImageList { Images = images.List() }, RuntimeWireJson.Default.ImageList),
+        RuntimeOps.Images => Ok(request, new ImageList { Images = ImageOrders.List(images, request) }, RuntimeWireJson.Default.ImageList),
         RuntimeOps.Import => await ImportAsync(request, ct),
         RuntimeOps.Snapshot => Ok(request, await machines.SnapshotAsync(request, CancellationToken.None), RuntimeWireJson.Default.SnapshotInfo),
         RuntimeOps.Snapshots => Ok(request, new SnapshotList { Snapshots = machines.Snapshots() }, RuntimeWireJson.Default.SnapshotList),

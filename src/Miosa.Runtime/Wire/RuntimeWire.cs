@@ -36,6 +36,9 @@ internal sealed record RuntimeRequest
     public IReadOnlyList<string>? Packages { get; init; }
     public string? Suite { get; init; }
 
+    /// <summary>True: of each image only what tells it from others.</summary>
+    public bool? Brief { get; init; }
+
     /// <summary>What the machine may reach; null is everything public at <c>launch</c>, and no change elsewhere.</summary>
     public EgressRequest? Egress { get; init; }
 }

@@ -171,7 +171,7 @@ internal sealed partial class WarmPool(RuntimeClient runtime, Sizes sizes, Serve
     }
 
     private async Task<bool> HasImageAsync(string image, CancellationToken ct) =>
-        image == settings.DefaultImage || (await runtime.ImagesAsync(ct)).Any(i => i.Name == image);
+        image == settings.DefaultImage || await runtime.FindImageAsync(image, ct) is not null;
 
     private async Task<WarmMachine> LaunchAsync(string image, CancellationToken ct)
     {

@@ -1,3 +1,4 @@
+using System.Collections.Concurrent;
 using Miosa.Runtime.Wire;
 
 namespace Miosa.Server.Nodes;
@@ -13,7 +14,10 @@ internal sealed class ImageNames(RuntimeClient runtime, TimeProvider time)
 
     private static readonly TimeSpan Fresh = TimeSpan.FromSeconds(10);
 
-    private volatile Known known = new([], DateTimeOffset.MinValue);
+    /// <summary>More than are asked for in a while; beyond it all are forgotten.</summary>
+    private const int MostKnown = 1000;
+
+    private readonly ConcurrentDictionary<string, Known> known = [];
 
     /// <summary>An image that everybody may use.</summary>
     public async ValueTask<ImageInfo?> FindOfficialAsync(string name, CancellationToken ct) => IsOfficial(name) ? await FindAsync(name, ct) : null;
@@ -21,29 +25,39 @@ internal sealed class ImageNames(RuntimeClient runtime, TimeProvider time)
     public async ValueTask<ImageInfo?> FindAsync(string name, CancellationToken ct)
     {
         var now = time.GetUtcNow();
-        if (now < known.ReadAt + Fresh && known.Images.TryGetValue(name, out var image))
-            return image;
-        return (await ReadAsync(ct)).Images.GetValueOrDefault(name);
+        if (known.TryGetValue(name, out var last) && now < last.ReadAt + Fresh)
+            return last.Image;
+        if (await runtime.FindImageAsync(name, ct) is not { } image)
+        {
+            known.TryRemove(name, out _);
+            return null;
+        }
+        if (known.Count >= MostKnown)
+            known.Clear();
+        known[name] = new Known(image, now);
+        return image;
     }
 
-    public async Task<IReadOnlyList<ImageInfo>> OfficialAsync(CancellationToken ct) =>
-        [.. (await ReadAsync(ct)).Images.Values.Where(image => IsOfficial(image.Name)).OrderBy(image => image.Name, StringComparer.Ordinal)];
+    public async Task<IReadOnlyList<ImageInfo>> OfficialAsync(CancellationToken ct)
+    {
+        var images = new List<ImageInfo>();
+        foreach (var name in (await runtime.ImagesAsync(ct)).Select(image => image.Name).Where(IsOfficial).Order(StringComparer.Ordinal))
+        {
+            if (await FindAsync(name, ct) is { } image)
+                images.Add(image);
+        }
+        return images;
+    }
 
     /// <summary>What to say of a name that is none.</summary>
     public async Task<string> UnknownAsync(string name, CancellationToken ct)
     {
-        var names = (await OfficialAsync(ct)).Select(image => image.Name).ToList();
+        var names = (await runtime.ImagesAsync(ct)).Select(image => image.Name).Where(IsOfficial).Order(StringComparer.Ordinal).ToList();
         return $"names the unknown image \"{name}\"; " + (names.Count == 0 ? "there are none yet" : "there are: " + string.Join(", ", names));
     }
 
     private static bool IsOfficial(string name) =>
         !name.StartsWith(BuildPrefix, StringComparison.Ordinal) && !name.StartsWith(FetchPrefix, StringComparison.Ordinal);
 
-    private async Task<Known> ReadAsync(CancellationToken ct)
-    {
-        var now = time.GetUtcNow();
-        return known = new Known((await runtime.ImagesAsync(ct)).ToDictionary(image => image.Name), now);
-    }
-
-    private sealed record Known(Dictionary<string, ImageInfo> Images, DateTimeOffset ReadAt);
+    private sealed record Known(ImageInfo Image, DateTimeOffset ReadAt);
 }

@@ -23,7 +23,10 @@ internal sealed class RuntimeRefusedException(string code, string message) : Exc
 /// </summary>
 internal sealed partial class RuntimeClient(ServerSettings settings, TimeProvider time, ILogger<RuntimeClient> log) : BackgroundService
 {
-    private const int MaxLine = 4 * 1024 * 1024;
+    private const int MaxLine = 16 * 1024 * 1024;
+
+    /// <summary>The runtime hangs up on whoever sends more, and everybody's calls would end with the connection.</summary>
+    private const int MaxRequest = 65_536;
 
     private static readonly TimeSpan FirstPause = TimeSpan.FromMilliseconds(50);
     private static readonly TimeSpan LongestPause = TimeSpan.FromSeconds(2);
@@ -99,8 +102,23 @@ internal sealed partial class RuntimeClient(ServerSettings settings, TimeProvide
     public async Task<IReadOnlyList<MachineInfo>> ListAsync(CancellationToken ct) =>
         (await AskAsync(new RuntimeRequest { Op = RuntimeOps.List }, RuntimeWireJson.Default.MachineList, ct)).Machines;
 
+    /// <summary>Every image there is, but not what it says of itself.</summary>
     public async Task<IReadOnlyList<ImageInfo>> ImagesAsync(CancellationToken ct) =>
-        (await AskAsync(new RuntimeRequest { Op = RuntimeOps.Images }, RuntimeWireJson.Default.ImageList, ct)).Images;
+        (await AskAsync(new RuntimeRequest { Op = RuntimeOps.Images, Brief = true }, RuntimeWireJson.Default.ImageList, ct)).Images;
+
+    /// <summary>One image, whole; null when there is none of this name.</summary>
+    public async Task<ImageInfo?> FindImageAsync(string name, CancellationToken ct)
+    {
+        try
+        {
+            return (await AskAsync(new RuntimeRequest { Op = RuntimeOps.Images, Name = name }, RuntimeWireJson.Default.ImageList, ct)).Images is [var image, ..] ? image : null;
+        }
+        catch (RuntimeRefusedException e) when (e.Code == RuntimeErrors.BadRequest)
+        {
+            // It cannot be a name at all.
+            return null;
+        }
+    }
 
     /// <summary>Makes an image of what a machine wrote, upon the one it stands on.</summary>
     public Task<ImageInfo> CommitAsync(RuntimeRequest request, CancellationToken ct) =>
@@ -269,6 +287,8 @@ internal sealed partial class RuntimeClient(ServerSettings settings, TimeProvide
         private async Task SendAsync(RuntimeRequest request, CancellationToken ct)
         {
             var json = JsonSerializer.SerializeToUtf8Bytes(request, RuntimeWireJson.Default.RuntimeRequest);
+            if (json.Length > MaxRequest)
+                throw new RuntimeRefusedException(RuntimeErrors.BadRequest, $"{request.Op} has {json.Length} bytes of names and values; at most {MaxRequest} are taken");
             var line = new byte[json.Length + 1];
             json.CopyTo(line, 0);
             line[^1] = (byte)'\n';

@@ -50,10 +50,8 @@ internal sealed class BuildLog(string path, TimeProvider time) : IDisposable
     public static async Task<IReadOnlyList<(long Position, ReadOnlyMemory<byte> Json)>> ReadAsync(string path, long position, CancellationToken ct)
     {
         var lines = new List<(long, ReadOnlyMemory<byte>)>();
-        if (!File.Exists(path))
-            return lines;
-        await using var file = new FileStream(path, FileMode.Open, FileAccess.Read, FileShare.ReadWrite | FileShare.Delete, bufferSize: 0, useAsync: true);
-        if (position > file.Length)
+        await using var file = Open(path);
+        if (file is null || position > file.Length)
             return lines;
         file.Position = position;
         // Bounded: the file has an end, and one read takes a part of it.
@@ -68,14 +66,27 @@ internal sealed class BuildLog(string path, TimeProvider time) : IDisposable
     /// <summary>Whether a line begins at this position: what a client sends is believed only then.</summary>
     public static async Task<bool> IsLineAsync(string path, long position, CancellationToken ct)
     {
-        if (position <= 0 || !File.Exists(path))
+        if (position <= 0)
             return false;
-        await using var file = new FileStream(path, FileMode.Open, FileAccess.Read, FileShare.ReadWrite | FileShare.Delete, bufferSize: 0, useAsync: true);
-        if (position > file.Length)
+        await using var file = Open(path);
+        if (file is null || position > file.Length)
             return false;
         file.Position = position - 1;
         var last = new byte[1];
         return await file.ReadAsync(last, ct) == 1 && last[0] == (byte)'\n';
+    }
+
+    /// <summary>Null when it went with its template, also just now.</summary>
+    private static FileStream? Open(string path)
+    {
+        try
+        {
+            return new FileStream(path, FileMode.Open, FileAccess.Read, FileShare.ReadWrite | FileShare.Delete, bufferSize: 0, useAsync: true);
+        }
+        catch (Exception e) when (e is FileNotFoundException or DirectoryNotFoundException)
+        {
+            return null;
+        }
     }
 
     private static TaskCompletionSource New() => new(TaskCreationOptions.RunContinuationsAsynchronously);

@@ -134,9 +134,12 @@ internal sealed class BuildMachine : IAsyncDisposable
         {
             var guest = await road.ConnectAsync(ct);
             await using var file = await guest.OpenReadAsync(table, 0, MaxTable, ct);
-            using var text = new MemoryStream();
-            await file.CopyToAsync(text, ct);
-            return Encoding.UTF8.GetString(text.ToArray()).Split('\n').Select(row => row.Split(':')).FirstOrDefault(row => row.Length > 3 && (row[0] == name || row[2] == name));
+            // The guest is asked for no more, and is not believed to keep to it.
+            var text = new byte[MaxTable];
+            var length = 0;
+            while (length < text.Length && await file.ReadAsync(text.AsMemory(length), ct) is > 0 and var count)
+                length += count;
+            return Encoding.UTF8.GetString(text, 0, length).Split('\n').Select(row => row.Split(':')).FirstOrDefault(row => row.Length > 3 && (row[0] == name || row[2] == name));
         }
         catch (GuestException e) when (e.Code == GuestErrorCode.NotFound)
         {
