@@ -13,6 +13,7 @@ var stories = new Dictionary<string, Func<Task>>
     ["template"] = Template.RunAsync,
     ["processes"] = Processes.RunAsync,
     ["terminal"] = Terminal.RunAsync,
+    ["egress"] = Egress.RunAsync,
     ["lifecycle"] = Lifecycle.RunAsync,
 };
 

@@ -32,6 +32,7 @@ public sealed partial class ExampleTests(LivePlatform platform)
     [InlineData("template", "step 1 of[\\s\\S]*build.completed[\\s\\S]*listens on 8000: hello from the template")]
     [InlineData("terminal", "30 100[\\s\\S]*my colour is blue[\\s\\S]*the shell ended with 3")]
     [InlineData("processes", "stdout: Serving HTTP[\\s\\S]*answers: 200[\\s\\S]*web is stopped; the last it said: .*GET / HTTP")]
+    [InlineData("egress", "closed: [67][\\s\\S]*refused: dns example.org, policy")]
     [InlineData("lifecycle", "now paused[\\s\\S]*now running[\\s\\S]*404 NOT_FOUND")]
     public async Task Story_runs_and_prints_what_it_tells(string story, string pattern)
     {
