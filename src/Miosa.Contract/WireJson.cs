@@ -26,6 +26,7 @@ namespace Miosa;
 [JsonSerializable(typeof(SandboxEvent))]
 [JsonSerializable(typeof(Readiness))]
 [JsonSerializable(typeof(SandboxUsage))]
+[JsonSerializable(typeof(SandboxArtifacts))]
 [JsonSerializable(typeof(SandboxEgress))]
 [JsonSerializable(typeof(EgressRefusals))]
 [JsonSerializable(typeof(SandboxMetrics))]

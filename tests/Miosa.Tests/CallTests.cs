@@ -82,6 +82,8 @@ public sealed class CallTests
         new("Sandbox.GetUsage", "GET /sandboxes/sbx_1/usage", "", Usage, 7, (s, _) => s.GetUsage().RuntimeSec, async (s, _) => (await s.GetUsageAsync()).RuntimeSec),
         new("SandboxFiles.WatchDir", "GET /sandboxes/sbx_1/files/watch?path=%2Fw&recursive=false", "", Watched, "ended",
             (s, _) => s.Files.WatchDir("/w", recursive: false).Last().Type, async (s, _) => (await s.Files.WatchDirAsync("/w", recursive: false).LastAsync()).Type, "text/event-stream"),
+        new("Sandbox.GetArtifacts", "GET /sandboxes/sbx_1/artifacts", "", Wire.Merged("""{"artifacts":{"/workspace/dist":{"type":"directory","size":40}},"preview":{"url":null,"port":3000}}"""), "directory 3000",
+            (s, _) => Told(s.GetArtifacts()), async (s, _) => Told(await s.GetArtifactsAsync())),
         new("Sandbox.GetEgress", "GET /sandboxes/sbx_1/egress", "", Wire.Merged("""{"mode":"listed","cidrs":[],"domains":["a.b"]}"""), "a.b",
             (s, _) => s.GetEgress().Domains!.Single(), async (s, _) => (await s.GetEgressAsync()).Domains!.Single()),
         new("Sandbox.SetEgress", "PUT /sandboxes/sbx_1/egress", """{"mode":"listed","cidrs":["203.0.113.0/24"]}""", """{"mode":"listed","cidrs":["203.0.113.0/24"],"domains":[]}""", "listed",
@@ -256,6 +258,8 @@ public sealed class CallTests
             .Select(method => $"{type.Name}.{method.Name}"));
         Assert.Empty(names.Distinct().Except(Cases.Select(one => one.Name.Split(' ')[0])));
     }
+
+    private static string Told(SandboxArtifacts found) => $"{found.Artifacts["/workspace/dist"].Type} {found.Preview.Port}";
 
     private static string List(bool hasNext)
         => "{\"data\":[" + Wire.Plain + "],\"meta\":{\"total\":1,\"page\":1,\"per_page\":20,\"total_pages\":1,\"has_next\":" + (hasNext ? "true" : "false")

@@ -93,6 +93,7 @@ internal static partial class ServerHost
         services.AddSingleton<TemplateEndpoints>();
         services.AddSingleton<BuildEndpoints>();
         services.AddSingleton<TemplateStart>();
+        services.AddSingleton<TemplateArtifacts>();
         services.AddSingleton<SandboxEndpoints>();
         services.AddSingleton<EventEndpoints>();
         services.AddSingleton<SystemEndpoints>();
@@ -152,6 +153,7 @@ internal static partial class ServerHost
         TemplateEndpoints.Map(api);
         BuildEndpoints.Map(api);
         TemplateStart.Map(api);
+        TemplateArtifacts.Map(api);
         EventEndpoints.Map(api);
         EnvEndpoints.Map(api);
         ResourceEndpoints.Map(api);

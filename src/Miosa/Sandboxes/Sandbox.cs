@@ -215,6 +215,20 @@ public sealed class Sandbox : IDisposable, IAsyncDisposable
     /// <inheritdoc cref="GetLogsAsync"/>
     public SandboxLogs GetLogs(int lines = 200) => pipeline.Send(SandboxCalls.Logs(Id, lines));
 
+    /// <summary>Tells what its template said it would produce, as it is now. Resumes a paused persistent sandbox when the template names such paths.</summary>
+    /// <param name="cancellationToken">Ends the wait.</param>
+    /// <returns>What is at each path; no path when its template names none.</returns>
+    /// <exception cref="ConflictException">The sandbox is not running.</exception>
+    /// <exception cref="NotFoundException">The tenant has no such sandbox any more.</exception>
+    /// <example><code>
+    /// foreach (var (path, artifact) in (await sandbox.GetArtifactsAsync()).Artifacts)
+    ///     Console.WriteLine($"{path}: {artifact.Type}");
+    /// </code></example>
+    public Task<SandboxArtifacts> GetArtifactsAsync(CancellationToken cancellationToken = default) => pipeline.SendAsync(SandboxCalls.Artifacts(Id), cancellationToken);
+
+    /// <inheritdoc cref="GetArtifactsAsync"/>
+    public SandboxArtifacts GetArtifacts() => pipeline.Send(SandboxCalls.Artifacts(Id));
+
     /// <summary>Tells what it may reach.</summary>
     /// <param name="cancellationToken">Ends the wait.</param>
     /// <returns>The policy, with both lists.</returns>

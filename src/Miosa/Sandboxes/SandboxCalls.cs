@@ -124,6 +124,9 @@ internal static class SandboxCalls
     public static Call<SandboxUsage> Usage(string id)
         => new(HttpMethod.Get, Path(id) + "/usage", static answer => answer.Object(WireJson.Default.SandboxUsage));
 
+    public static Call<SandboxArtifacts> Artifacts(string id)
+        => new(HttpMethod.Get, Path(id) + "/artifacts", static answer => answer.Object(WireJson.Default.SandboxArtifacts));
+
     public static Call<SandboxEgress> Egress(string id)
         => new(HttpMethod.Get, Path(id) + "/egress", static answer => answer.Object(WireJson.Default.SandboxEgress));
 
