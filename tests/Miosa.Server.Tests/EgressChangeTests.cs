@@ -145,6 +145,28 @@ public sealed class EgressChangeTests(EgressPlatform platform) : IClassFixture<E
     }
 
     [Fact]
+    public async Task Rules_that_another_program_of_the_host_removed_come_back_with_every_policy()
+    {
+        platform.Names.Names["again.test"] = [PeerNetwork.Public(2)];
+        var listed = await platform.CreateAsync(EgressPlatform.Listed(["again.test"]));
+        var closed = await platform.CreateAsync(EgressPlatform.Closed());
+        Assert.Equal("got hello", await platform.ReachAsync(listed, "again.test"));
+        await NftAsync(["delete", "table", "inet", Table]);
+        await Miosa.Platform.Platform.UntilAsync("the rules are back", async () => (await TryRulesAsync())?.Contains("in_list", StringComparison.Ordinal) == true);
+        Assert.Equal("refused", await platform.ReachAsync(closed, PeerNetwork.Public(2)));
+        Assert.Equal("refused", await platform.ReachAsync(listed, PeerNetwork.Public(3)));
+        Assert.Equal("got hello", await platform.ReachAsync(listed, PeerNetwork.Public(2)));
+        Assert.Equal("got hello", await platform.ReachAsync(await platform.CreateAsync(), PeerNetwork.Public(2)));
+        await NftAsync(["delete", "table", "inet", Table]);
+        // Perhaps before the runtime has looked: the change itself finds out.
+        await platform.SetAsync(closed, EgressPlatform.Listed(["again.test"]));
+        Assert.Equal("got hello", await platform.ReachAsync(closed, "again.test"));
+        await NftAsync(["flush", "set", "inet", Table, "listed"]);
+        (await platform.Api.DeleteAsync($"sandboxes/{closed}")).Expect(200);
+        Assert.Equal("got hello", await platform.ReachAsync(listed, "again.test"));
+    }
+
+    [Fact]
     public async Task Packets_that_are_no_questions_do_not_stop_the_name_server()
     {
         platform.Names.Names["alive.test"] = [PeerNetwork.Public(2)];
@@ -352,13 +374,30 @@ public sealed class EgressChangeTests(EgressPlatform platform) : IClassFixture<E
         return new IPAddress(bytes).ToString();
     }
 
-    private async Task<string> RulesAsync()
+    private string Table => "machines_" + platform.Platform.RuntimeName;
+
+    private async Task<string> RulesAsync() => await TryRulesAsync() ?? throw new InvalidOperationException("no rules");
+
+    private async Task<string?> TryRulesAsync()
     {
-        using var nft = System.Diagnostics.Process.Start(new System.Diagnostics.ProcessStartInfo("nft", ["list", "table", "inet", "machines_" + platform.Platform.RuntimeName]) { RedirectStandardOutput = true })
+        var (code, output) = await RunNftAsync(["list", "table", "inet", Table]);
+        return code == 0 ? output : null;
+    }
+
+    private static async Task NftAsync(string[] words)
+    {
+        var (code, output) = await RunNftAsync(words);
+        Assert.True(code == 0, string.Join(' ', words) + output);
+    }
+
+    private static async Task<(int Code, string Output)> RunNftAsync(string[] words)
+    {
+        using var nft = System.Diagnostics.Process.Start(new System.Diagnostics.ProcessStartInfo("nft", words) { RedirectStandardOutput = true, RedirectStandardError = true })
             ?? throw new InvalidOperationException("nft did not start");
-        var text = await nft.StandardOutput.ReadToEndAsync();
+        var errors = nft.StandardError.ReadToEndAsync();
+        var text = await nft.StandardOutput.ReadToEndAsync() + await errors;
         await nft.WaitForExitAsync();
-        return nft.ExitCode == 0 ? text : throw new InvalidOperationException(text);
+        return (nft.ExitCode, text);
     }
 
     private static int Port(string rules) => int.Parse(Regex.Match(rules, @"redirect to :(\d+)").Groups[1].Value, CultureInfo.InvariantCulture);

@@ -172,7 +172,7 @@ internal sealed class DnsServer : IDisposable
             if (Interlocked.Increment(ref questions) > QuestionLimit) return null;
             return await DecideAsync(entry, question, ct);
         }
-        catch (LinuxException e)
+        catch (Exception e) when (e is LinuxException or CommandFailure)
         {
             Log.Line($"machine {entry.Machine}: the addresses of a name could not be opened: {e.Message}");
             return question.Empty(DnsStatus.ServerFailed);

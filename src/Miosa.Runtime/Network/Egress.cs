@@ -16,6 +16,9 @@ internal sealed class Egress : IDisposable
 {
     private static readonly TimeSpan SweepPeriod = TimeSpan.FromSeconds(15);
 
+    /// <summary>A table that another program removed is missed no longer.</summary>
+    private static readonly TimeSpan LookPeriod = TimeSpan.FromSeconds(1);
+
     private readonly RuntimeSettings settings;
     private readonly MachineNetwork network;
     private readonly NfTables tables;
@@ -23,6 +26,9 @@ internal sealed class Egress : IDisposable
     private readonly DnsServer dns;
     private readonly ConcurrentDictionary<int, MachineEgress> bySlot = [];
     private readonly CancellationTokenSource stopping = new();
+
+    /// <summary>Changes of elements read it, making the table anew writes it. Taken before any machine's turn.</summary>
+    private readonly ReaderWriterLockSlim rules = new();
 
     private Egress(RuntimeSettings settings, MachineNetwork network, NfTables tables, PacketLog packets)
     {
@@ -96,11 +102,11 @@ internal sealed class Egress : IDisposable
     public void Open(string machine, int slot, EgressPolicy policy, uint generation)
     {
         var entry = new MachineEgress(machine, slot, settings.InterfaceOf(slot), policy, generation);
-        lock (entry.Turn)
+        Do(() =>
         {
             Apply(entry.Elements(isNew: true));
             bySlot[slot] = entry;
-        }
+        });
     }
 
     /// <returns>The generation now.</returns>
@@ -110,33 +116,46 @@ internal sealed class Egress : IDisposable
         lock (entry.Turn)
         {
             if (policy.Mode == EgressModes.Open && entry.Policy.Mode == EgressModes.Open) return entry.Generation;
-            var old = entry.Elements(isNew: false);
-            var (oldPolicy, oldGeneration) = (entry.Policy, entry.Generation);
-            entry.Forget(policy, TimeProvider.System.GetUtcNow());
-            entry.Policy = policy;
-            if (!policy.IncludesAllOf(oldPolicy)) entry.Generation = NewGeneration();
-            try
-            {
-                Apply([.. old, .. entry.Elements(isNew: true)]);
-            }
-            catch (LinuxException)
-            {
-                (entry.Policy, entry.Generation) = (oldPolicy, oldGeneration);
-                throw;
-            }
-            return entry.Generation;
+        }
+        Do(() =>
+        {
+            lock (entry.Turn) Replace(entry, policy);
+        });
+        return entry.Generation;
+    }
+
+    private void Replace(MachineEgress entry, EgressPolicy policy)
+    {
+        var old = entry.Elements(isNew: false);
+        var (oldPolicy, oldGeneration) = (entry.Policy, entry.Generation);
+        var forgotten = entry.Forget(policy, TimeProvider.System.GetUtcNow());
+        entry.Policy = policy;
+        if (!policy.IncludesAllOf(oldPolicy)) entry.Generation = NewGeneration();
+        try
+        {
+            Apply([.. old, .. entry.Elements(isNew: true)]);
+        }
+        catch (LinuxException)
+        {
+            (entry.Policy, entry.Generation) = (oldPolicy, oldGeneration);
+            entry.Remember(forgotten);
+            throw;
         }
     }
 
     /// <summary>The machine is gone; its slot may have another soon. Repeating it is fine.</summary>
     public void Close(int slot)
     {
-        if (!bySlot.TryRemove(slot, out var entry)) return;
-        lock (entry.Turn)
+        if (!bySlot.TryGetValue(slot, out var entry)) return;
+        Do(() =>
         {
-            entry.IsOver = true;
-            Apply(entry.Elements(isNew: false));
-        }
+            lock (entry.Turn)
+            {
+                entry.IsOver = true;
+                Apply(entry.Elements(isNew: false));
+            }
+            bySlot.TryRemove(slot, out _);
+        });
     }
 
     public IReadOnlyList<RefusedInfo> RefusedOf(int slot) => bySlot.TryGetValue(slot, out var entry) ? entry.Refusals.List() : [];
@@ -151,16 +170,27 @@ internal sealed class Egress : IDisposable
     /// <summary>Opens the addresses that a listed name led to; true when the answer may go out.</summary>
     public bool Learn(MachineEgress entry, string name, IReadOnlyCollection<uint> addresses, TimeSpan ttl)
     {
-        lock (entry.Turn)
+        var isAllowed = false;
+        Do(() =>
         {
-            if (entry.IsOver) return false;
-            if (entry.Policy.Mode != EgressModes.Listed) return entry.Policy.Mode == EgressModes.Open;
-            // The policy may have changed while the name was being asked for.
-            if (!entry.Policy.Lists(name)) return false;
-            var (fresh, gone) = entry.Learn(name, addresses, ttl, TimeProvider.System.GetUtcNow());
-            if (fresh.Count + gone.Count > 0) Apply([Names(entry, gone, isNew: false), Names(entry, fresh, isNew: true)]);
-            return true;
-        }
+            lock (entry.Turn)
+            {
+                // The policy may have changed while the name was being asked for.
+                isAllowed = !entry.IsOver && entry.Policy.Resolves(name);
+                if (!isAllowed || entry.Policy.Mode == EgressModes.Open) return;
+                var (fresh, gone) = entry.Learn(name, addresses, ttl, TimeProvider.System.GetUtcNow());
+                try
+                {
+                    if (fresh.Count + gone.Count > 0) Apply([Names(entry, gone, isNew: false), Names(entry, fresh, isNew: true)]);
+                }
+                catch (LinuxException)
+                {
+                    entry.Unlearn(fresh);
+                    throw;
+                }
+            }
+        });
+        return isAllowed;
     }
 
     public bool IsClosed(uint address) => settings.IsClosed(address);
@@ -172,10 +202,48 @@ internal sealed class Egress : IDisposable
         packets.Dispose();
         tables.Dispose();
         stopping.Dispose();
+        rules.Dispose();
     }
 
     private static NfTables.Change Names(MachineEgress entry, IEnumerable<uint> addresses, bool isNew) =>
         new(EgressSets.Names, isNew, [.. addresses.Select(address => new NfTables.Element(NfTables.Key(entry.InterfaceName, address)))]);
+
+    // Another program of the host may have removed our table or what is in it (a firewall that is started anew flushes all of them).
+    private void Do(Action change)
+    {
+        for (var isFirst = true; ; isFirst = false)
+        {
+            rules.EnterReadLock();
+            try
+            {
+                change();
+                return;
+            }
+            catch (LinuxException e) when (isFirst && e.Errno is Errno.ENOENT or Errno.EEXIST)
+            {
+                Log.Line($"the rules of {settings.Table} are not as they were left: they are made anew");
+            }
+            finally
+            {
+                rules.ExitReadLock();
+            }
+            Restore();
+        }
+    }
+
+    /// <summary>Makes the table anew, with what is known here. Nothing changes meanwhile.</summary>
+    private void Restore()
+    {
+        rules.EnterWriteLock();
+        try
+        {
+            network.Load(packets.Group, dns.Port, [.. bySlot.Values]);
+        }
+        finally
+        {
+            rules.ExitWriteLock();
+        }
+    }
 
     private void Apply(IReadOnlyList<NfTables.Change> changes)
     {
@@ -193,11 +261,17 @@ internal sealed class Egress : IDisposable
 
     private async Task SweepAsync(CancellationToken ct)
     {
-        using var timer = new PeriodicTimer(SweepPeriod);
+        using var timer = new PeriodicTimer(LookPeriod);
+        var sweptAt = TimeProvider.System.GetTimestamp();
         try
         {
             while (await timer.WaitForNextTickAsync(ct))
+            {
+                Look();
+                if (TimeProvider.System.GetElapsedTime(sweptAt) < SweepPeriod) continue;
+                sweptAt = TimeProvider.System.GetTimestamp();
                 foreach (var entry in bySlot.Values) Sweep(entry);
+            }
         }
         catch (OperationCanceledException)
         {
@@ -205,18 +279,35 @@ internal sealed class Egress : IDisposable
         }
     }
 
+    private void Look()
+    {
+        try
+        {
+            if (tables.Exists()) return;
+            Log.Line($"somebody removed the table {settings.Table}: it is made anew");
+            Restore();
+        }
+        catch (Exception e) when (e is LinuxException or CommandFailure)
+        {
+            Log.Line($"the table {settings.Table} cannot be made anew, machines may be unprotected: {e.Message}");
+        }
+    }
+
     private void Sweep(MachineEgress entry)
     {
         try
         {
-            lock (entry.Turn)
+            Do(() =>
             {
-                if (entry.IsOver) return;
-                var gone = entry.Forget(entry.Policy, TimeProvider.System.GetUtcNow());
-                if (gone.Count > 0) Apply([Names(entry, gone, isNew: false)]);
-            }
+                lock (entry.Turn)
+                {
+                    if (entry.IsOver) return;
+                    var gone = entry.Forget(entry.Policy, TimeProvider.System.GetUtcNow());
+                    if (gone.Count > 0) Apply([Names(entry, gone.Keys, isNew: false)]);
+                }
+            });
         }
-        catch (LinuxException e)
+        catch (Exception e) when (e is LinuxException or CommandFailure)
         {
             Log.Line($"machine {entry.Machine}: addresses that have run out stay open: {e.Message}");
         }

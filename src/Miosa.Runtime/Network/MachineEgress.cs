@@ -63,11 +63,23 @@ internal sealed class MachineEgress(string machine, int slot, string interfaceNa
         return (fresh, gone);
     }
 
-    /// <summary>Forgets what has run out, or what <paramref name="policy"/> does not list any more.</summary>
-    public IReadOnlyList<uint> Forget(EgressPolicy policy, DateTimeOffset now)
+    /// <summary>What was learnt did not reach the kernel.</summary>
+    public void Unlearn(IEnumerable<uint> addresses)
     {
-        List<uint> gone = [.. learnt.Where(entry => entry.Value.Until <= now || !policy.Lists(entry.Value.Name)).Select(entry => entry.Key)];
-        foreach (var address in gone) learnt.Remove(address);
+        foreach (var address in addresses) learnt.Remove(address);
+    }
+
+    /// <summary>Forgets what has run out, or what <paramref name="policy"/> does not list any more.</summary>
+    public IReadOnlyDictionary<uint, (string Name, DateTimeOffset Until)> Forget(EgressPolicy policy, DateTimeOffset now)
+    {
+        var gone = learnt.Where(entry => entry.Value.Until <= now || !policy.Lists(entry.Value.Name)).ToDictionary();
+        foreach (var address in gone.Keys) learnt.Remove(address);
         return gone;
+    }
+
+    /// <summary>What was forgotten is still in the kernel.</summary>
+    public void Remember(IReadOnlyDictionary<uint, (string Name, DateTimeOffset Until)> forgotten)
+    {
+        foreach (var (address, entry) in forgotten) learnt[address] = entry;
     }
 }

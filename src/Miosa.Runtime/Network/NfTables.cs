@@ -15,6 +15,9 @@ internal sealed unsafe class NfTables(string table) : IDisposable
     private const ushort Subsystem = 10 << 8;
     private const ushort BatchBegin = 16;
     private const ushort BatchEnd = 17;
+    private const ushort GetTable = Subsystem | 1;
+    private const ushort TableName = 1;
+    private const ushort NLMSG_ERROR = 2;
     private const ushort NewElements = Subsystem | 12;
     private const ushort DeleteElements = Subsystem | 14;
     private const ushort Request = 1;
@@ -76,6 +79,32 @@ internal sealed unsafe class NfTables(string table) : IDisposable
                 Write(batch, change.IsNew ? NewElements : DeleteElements, (ushort)(Request | Ack | (change.IsNew ? Create : 0)), Body(change));
             Write(batch, BatchEnd, Request, [0, 0, 0, 10]);
             return Exchange(batch.ToArray(), first, wanted.Count);
+        }
+    }
+
+    /// <summary>False when the table is gone.</summary>
+    public bool Exists()
+    {
+        lock (turn)
+        {
+            var body = (byte[])[NFPROTO_INET, 0, 0, 0, .. Attribute(TableName, Text(table))];
+            using var message = new MemoryStream();
+            Write(message, GetTable, Request, body);
+            var bytes = message.ToArray();
+            var wanted = sequence;
+            fixed (byte* start = bytes) Libc.Check(Libc.Syscall(Sys.SendTo, socket.Value, (nint)start, bytes.Length), "nft table", table);
+            var reply = stackalloc byte[8192];
+            while (IsReadable())
+            {
+                var length = Libc.Syscall(Sys.RecvFrom, socket.Value, (nint)reply, 8192);
+                Libc.Check(length, "nft table", table);
+                // Not an answer to an older message that ran into its deadline.
+                if (length < 20 || *(uint*)(reply + 8) != wanted) continue;
+                return *(ushort*)(reply + 4) != NLMSG_ERROR || (-*(int*)(reply + 16) is not Errno.ENOENT and var errno
+                    ? throw new LinuxException("nft table", table, errno)
+                    : false);
+            }
+            throw new LinuxException("nft table", table, Errno.EBUSY);
         }
     }
 
