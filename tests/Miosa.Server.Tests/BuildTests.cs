@@ -218,6 +218,17 @@ public sealed class BuildTests(Tenant tenant) : IClassFixture<Tenant>
         Assert.Equal("ready", (await Api.GetAsync($"sandbox-templates/{waiting}")).Text("status"));
     }
 
+    [Theory]
+    [InlineData("A", "ENV A=$A$A")]
+    [InlineData("B", "ARG B=$B$B")]
+    public async Task Variables_that_double_with_every_line_end_the_build_where_they_become_too_much(string name, string line)
+    {
+        var dockerfile = $"FROM miosa-busybox\nENV A=0123456789\nARG B=0123456789\n{string.Join('\n', Enumerable.Repeat(line, 150))}\nRUN true";
+        var build = await Api.BuildAsync("doubling-" + name, new JsonObject { ["dockerfile"] = dockerfile });
+        Assert.Equal(("failed", "STEP_FAILED"), (build.Text("status"), build.Text("error_code")));
+        Assert.Matches("becomes longer than|environment is too large", build.Text("error"));
+    }
+
     [Fact]
     public async Task A_list_of_Debian_packages_becomes_a_system_of_them()
     {

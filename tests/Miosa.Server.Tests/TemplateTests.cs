@@ -62,6 +62,7 @@ public sealed class TemplateTests(Tenant tenant) : IClassFixture<Tenant>
         Assert.Equal((403, "FORBIDDEN"), await RefusalOf(Api.PostAsync("sandbox-templates/miosa-busybox/builds")));
         Assert.Equal(0, (await Api.GetAsync("sandbox-templates/miosa-busybox/builds")).Expect(200).Json.GetProperty("data").GetArrayLength());
         Assert.Equal((409, "CONFLICT"), await RefusalOf(Api.PostAsync("sandbox-templates", """{"name":"x","slug":"miosa-busybox","image":"miosa-busybox"}""")));
+        Assert.Equal((409, "CONFLICT"), await RefusalOf(Api.PostAsync("sandbox-templates", """{"name":"miosa-busybox","slug":"x","image":"miosa-busybox"}""")));
     }
 
     [Fact]

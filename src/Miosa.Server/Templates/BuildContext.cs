@@ -7,14 +7,21 @@ using Miosa.Server.Host;
 namespace Miosa.Server.Templates;
 
 /// <summary>The files that a recipe may copy, by relative path.</summary>
-internal sealed class BuildContext(IReadOnlyDictionary<string, byte[]> files)
+internal sealed class BuildContext
 {
     public const int MaxBytes = 8 * 1024 * 1024;
     public const int MaxFiles = 1000;
 
     private const int MaxPath = 512;
 
-    public static readonly BuildContext Empty = new(new Dictionary<string, byte[]>());
+    /// <summary>A pattern of nothing but stars costs more than it can be good for.</summary>
+    private const int MaxStars = 8;
+
+    private readonly SortedDictionary<string, byte[]> files;
+
+    public static readonly BuildContext Empty = new([]);
+
+    private BuildContext(SortedDictionary<string, byte[]> files) => this.files = files;
 
     public bool IsEmpty => files.Count == 0;
 
@@ -28,7 +35,7 @@ internal sealed class BuildContext(IReadOnlyDictionary<string, byte[]> files)
             fields.Fail("context", $"must have at most {MaxFiles} files, got {node.Count}");
             return Empty;
         }
-        var files = new Dictionary<string, byte[]>();
+        var files = new SortedDictionary<string, byte[]>(StringComparer.Ordinal);
         var size = 0L;
         foreach (var (path, content) in node)
         {
@@ -68,12 +75,14 @@ internal sealed class BuildContext(IReadOnlyDictionary<string, byte[]> files)
 
     /// <summary>
     /// The files that a source names and what they are called below its target: a file by its last name, a folder's (or pattern's folder's) by
-    /// their path in it. Empty when nothing matches.
+    /// their path in it. Empty when nothing matches, and for a source that is longer or has more stars than a path needs.
     /// </summary>
     public IEnumerable<(string Name, byte[] Content, bool IsInFolder)> Matching(string source)
     {
+        if (source.Length > MaxPath || source.Count(c => c is '*' or '?') > MaxStars)
+            yield break;
         var pattern = source.Split('/', StringSplitOptions.RemoveEmptyEntries).Where(part => part != ".").ToArray();
-        foreach (var (path, content) in files.OrderBy(file => file.Key, StringComparer.Ordinal))
+        foreach (var (path, content) in files)
         {
             var parts = path.Split('/');
             if (parts.Length < pattern.Length || !pattern.Zip(parts).All(pair => FileSystemName.MatchesSimpleExpression(pair.First, pair.Second, ignoreCase: false)))

@@ -18,6 +18,10 @@ internal sealed record BuiltImage(ImageInfo Image, string? StartCommand);
 /// </summary>
 internal sealed class BuildRun(string id, string tenantId, Recipe recipe, BaseImages bases, RuntimeClient runtime, Sizes sizes, ServerSettings settings, TimeProvider time, BuildLog log)
 {
+    private const int MaxVariables = 512;
+    private const int MaxVariableBytes = 40_000;
+    private const int MaxPorts = 64;
+
     private readonly Dictionary<string, string> env = [];
     private readonly Dictionary<string, string> ownEnv = [];
     private readonly Dictionary<string, string> args = [];
@@ -127,11 +131,14 @@ internal sealed class BuildRun(string id, string tenantId, Recipe recipe, BaseIm
             case EnvStep variables:
                 // All of one instruction see the values of before it, as Docker has it.
                 foreach (var (name, value) in variables.Variables.Select(pair => (pair.Name, pair.Value.Value(Variable))).ToList())
-                    env[name] = ownEnv[name] = value;
+                    SetEnv(name, value);
                 break;
             case ArgStep arg:
                 if ((recipe.Args.GetValueOrDefault(arg.Name) ?? arg.Default?.Value(Variable)) is { } given)
+                {
                     args[arg.Name] = given;
+                    CheckVariables();
+                }
                 break;
             case UserStep other:
                 user = other.User.Value(Variable) is { Length: > 0 } named ? named : throw new FormatException("the user is empty");
@@ -145,7 +152,11 @@ internal sealed class BuildRun(string id, string tenantId, Recipe recipe, BaseIm
                 break;
             case ExposeStep expose:
                 foreach (var text in expose.Ports.Select(port => port.Value(Variable).Split('/')[0]))
+                {
                     ports.Add(int.TryParse(text, out var port) && port is > 0 and < 65536 ? port : throw new FormatException($"\"{text}\" is not a port"));
+                    if (ports.Count > MaxPorts)
+                        throw new FormatException($"more than {MaxPorts} ports are exposed");
+                }
                 break;
         }
     }
@@ -188,6 +199,20 @@ internal sealed class BuildRun(string id, string tenantId, Recipe recipe, BaseIm
             throw new InvalidOperationException("a step that runs has no machine");
         if (await machine.RunAsync(call, stdin, ct) is not 0 and var code)
             throw new BuildFailedException(BuildFailedException.StepFailed, $"ended with exit code {code}");
+    }
+
+    private void SetEnv(string name, string value)
+    {
+        env[name] = ownEnv[name] = value;
+        CheckVariables();
+    }
+
+    /// <summary>Every command gets them in one call, and the runtime in one line: what does not fit there is refused where it becomes too much.</summary>
+    private void CheckVariables()
+    {
+        var size = env.Concat(args).Sum(pair => pair.Key.Length + pair.Value.Length + 6);
+        if (size > MaxVariableBytes || env.Count + args.Count > MaxVariables)
+            throw new FormatException($"the environment is too large: at most {MaxVariables} variables and {MaxVariableBytes} characters");
     }
 
     private string? Variable(string name) => env.GetValueOrDefault(name) ?? args.GetValueOrDefault(name);

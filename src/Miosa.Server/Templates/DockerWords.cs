@@ -5,6 +5,9 @@ namespace Miosa.Server.Templates;
 /// <summary>Quotes, escapes and variables of Dockerfile words.</summary>
 internal static class DockerWords
 {
+    /// <summary>The longest text that variables may make: each line of a file can double what the one before has made.</summary>
+    public const int MaxText = 32 * 1024;
+
     /// <summary>Splits at blanks outside of quotes; quotes and escapes stay in the words, for <see cref="Expand"/>.</summary>
     public static List<string> Split(string text)
     {
@@ -38,7 +41,7 @@ internal static class DockerWords
     }
 
     /// <summary>Takes quotes and escapes off and puts in variables; an unknown one is empty.</summary>
-    /// <exception cref="FormatException">A quote or brace is not closed.</exception>
+    /// <exception cref="FormatException">A quote or brace is not closed, or the text becomes too long.</exception>
     public static string Expand(string raw, Func<string, string?> variable)
     {
         var text = new StringBuilder();
@@ -46,6 +49,8 @@ internal static class DockerWords
         for (var i = 0; i < raw.Length; i++)
         {
             var c = raw[i];
+            if (text.Length > MaxText)
+                throw new FormatException($"becomes longer than {MaxText} characters");
             if (quote == '\'')
             {
                 if (c == '\'')
@@ -73,6 +78,8 @@ internal static class DockerWords
                 text.Append(c);
             }
         }
+        if (text.Length > MaxText)
+            throw new FormatException($"becomes longer than {MaxText} characters");
         return quote == '\0' ? text.ToString() : throw new FormatException($"has the quote {quote} without its end");
     }
 

@@ -10,6 +10,8 @@ internal sealed partial class Dockerfile
     private const int MaxText = 128 * 1024;
     private const int MaxInstructions = 200;
     private const int MaxInstruction = 32 * 1024;
+    private const int MaxSources = 100;
+    private const int MaxWords = 256;
 
     private static readonly string[] Known = ["FROM", "RUN", "COPY", "ADD", "ENV", "ARG", "WORKDIR", "USER", "CMD", "ENTRYPOINT", "EXPOSE", "LABEL"];
 
@@ -196,6 +198,8 @@ internal sealed partial class Dockerfile
                 throw new FormatException($"does not take {flag.Split('=')[0]} here");
         }
         var words = Json(rest)?.Select(word => new RecipeText(word, IsLiteral: true)).ToList() ?? [.. DockerWords.Split(rest).Select(Checked)];
+        if (words.Count > MaxSources)
+            throw new FormatException($"takes at most {MaxSources} sources");
         if (words.Count < 2)
             throw new FormatException("needs a source and a target");
         if (document is not null)
@@ -267,7 +271,7 @@ internal sealed partial class Dockerfile
         try
         {
             var words = JsonSerializer.Deserialize<List<string>>(rest);
-            return words is { Count: > 0 } && words.All(word => word is not null && !word.Contains('\0', StringComparison.Ordinal)) ? words : throw new FormatException("has an empty list, or null in it");
+            return words is { Count: > 0 and <= MaxWords } && words.All(word => word is not null && !word.Contains('\0', StringComparison.Ordinal)) ? words : throw new FormatException($"has an empty list, null in it, or more than {MaxWords} words");
         }
         catch (JsonException)
         {

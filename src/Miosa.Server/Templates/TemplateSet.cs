@@ -56,8 +56,11 @@ internal sealed class TemplateSet(Database database, ImageNames images, ServerSe
     /// <summary>Adds a template, with a build when it needs one. The refusal when a name is taken or the tenant has too many.</summary>
     public async Task<Refusal?> AddAsync(TemplateRow row, string source, BuildRow? build, CancellationToken ct)
     {
-        if (await images.FindOfficialAsync(row.Slug, ct) is not null)
-            return Refusal.Conflict($"the slug \"{row.Slug}\" is that of an official template");
+        foreach (var name in (string[])[row.Slug, row.Name])
+        {
+            if (await images.FindOfficialAsync(name, ct) is not null)
+                return Refusal.Conflict($"\"{name}\" is the name of an official template");
+        }
         var (count, queued) = (0, 0);
         try
         {
