@@ -14,6 +14,7 @@ var stories = new Dictionary<string, Func<Task>>
     ["processes"] = Processes.RunAsync,
     ["terminal"] = Terminal.RunAsync,
     ["egress"] = Egress.RunAsync,
+    ["preview"] = Previews.RunAsync,
     ["lifecycle"] = Lifecycle.RunAsync,
 };
 

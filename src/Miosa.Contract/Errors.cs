@@ -18,7 +18,7 @@ public static class ErrorCodes
     /// <summary>403: the path is outside what may be written.</summary>
     public const string ForbiddenPath = "FORBIDDEN_PATH";
 
-    /// <summary>403: the object is not the caller's to change.</summary>
+    /// <summary>403: the object is not the caller's to change, or what was presented does not open this preview; whether it was ever good is not told.</summary>
     public const string Forbidden = "FORBIDDEN";
 
     /// <summary>402: no credits left.</summary>
@@ -53,6 +53,12 @@ public static class ErrorCodes
 
     /// <summary>502: the machine's guest does not answer.</summary>
     public const string AgentUnavailable = "AGENT_UNAVAILABLE";
+
+    /// <summary>502: nothing listens on the port of the sandbox, or its server broke off before it answered.</summary>
+    public const string PreviewUnreachable = "PREVIEW_UNREACHABLE";
+
+    /// <summary>504: the server in the sandbox took the request and did not answer.</summary>
+    public const string PreviewTimedOut = "PREVIEW_TIMED_OUT";
 
     /// <summary>503: the node cannot do it now; try again.</summary>
     public const string Unavailable = "UNAVAILABLE";

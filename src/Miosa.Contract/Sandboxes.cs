@@ -147,6 +147,18 @@ public sealed record SandboxInfo
     /// <summary>Domain preview hosts live under.</summary>
     public string? PreviewDomain { get; init; }
 
+    /// <summary>How <see cref="PreviewUrl"/> may be used; null while nothing is exposed.</summary>
+    public PreviewUrlInfo? UrlInfo { get; init; }
+
+    /// <summary>Class of <see cref="PreviewUrl"/>, one of <see cref="PreviewUrlClasses"/>.</summary>
+    public string? UrlClass { get; init; }
+
+    /// <summary>Whether <see cref="PreviewUrl"/> may be stored.</summary>
+    public bool? StableForEmbedding { get; init; }
+
+    /// <summary>Hint for callers of <see cref="PreviewUrl"/>.</summary>
+    public string? RecommendedNextAction { get; init; }
+
     /// <summary>How it was started: <c>cold</c>, <c>warm</c> (from the pool) or <c>snapshot</c>.</summary>
     public string? BootPath { get; init; }
 

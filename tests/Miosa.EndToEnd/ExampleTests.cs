@@ -31,6 +31,7 @@ public sealed partial class ExampleTests(LivePlatform platform)
     [InlineData("snapshots", "restored: works")]
     [InlineData("template", "step 1 of[\\s\\S]*build.completed[\\s\\S]*listens on 8000: hello from the template")]
     [InlineData("terminal", "30 100[\\s\\S]*my colour is blue[\\s\\S]*the shell ended with 3")]
+    [InlineData("preview", "3000-[a-z0-9-]+: <h1>hello from the sandbox</h1>[\\s\\S]*may look until[\\s\\S]*links that are good: 0")]
     [InlineData("processes", "stdout: Serving HTTP[\\s\\S]*answers: 200[\\s\\S]*web is stopped; the last it said: .*GET / HTTP")]
     [InlineData("egress", "closed: [67][\\s\\S]*refused: dns example.org, policy")]
     [InlineData("lifecycle", "now paused[\\s\\S]*now running[\\s\\S]*404 NOT_FOUND")]

@@ -24,7 +24,7 @@ internal static class FrameChannel
     public const byte Stdout = 1;
     public const byte Stderr = 2;
 
-    /// <summary>The entry that precedes the bytes of <c>file.read</c>.</summary>
+    /// <summary>The entry that precedes the bytes of <c>file.read</c>; what <c>port.connect</c> is connected to.</summary>
     public const byte Entry = 3;
 }
 

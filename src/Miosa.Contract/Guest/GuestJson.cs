@@ -46,6 +46,11 @@ namespace Miosa.Guest;
 [JsonSerializable(typeof(TerminalResizeCall))]
 [JsonSerializable(typeof(GuestTerminal))]
 [JsonSerializable(typeof(TerminalListReply))]
+[JsonSerializable(typeof(PortConnectCall))]
+[JsonSerializable(typeof(PortConnected))]
+[JsonSerializable(typeof(PortConnectReply))]
+[JsonSerializable(typeof(PortsCall))]
+[JsonSerializable(typeof(PortsReply))]
 internal sealed partial class GuestJson : JsonSerializerContext
 {
     /// <summary>

@@ -29,6 +29,8 @@ internal static class GuestVerb
     public const string TerminalResize = "terminal.resize";
     public const string TerminalClose = "terminal.close";
     public const string Info = "info";
+    public const string PortConnect = "port.connect";
+    public const string Ports = "ports";
 }
 
 /// <summary>The codes an ERROR frame can carry.</summary>

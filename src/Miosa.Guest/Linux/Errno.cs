@@ -31,6 +31,13 @@ internal static class Errno
     public const int ENOTEMPTY = 39;
     public const int ELOOP = 40;
     public const int EOPNOTSUPP = 95;
+    public const int EAFNOSUPPORT = 97;
+    public const int EADDRNOTAVAIL = 99;
+    public const int ENETUNREACH = 101;
+    public const int ETIMEDOUT = 110;
+    public const int ECONNREFUSED = 111;
+    public const int EHOSTUNREACH = 113;
+    public const int EINPROGRESS = 115;
     public const int EDQUOT = 122;
 
     /// <summary>The words a person knows it by; the static binary carries no locale and strerror is not thread safe.</summary>
@@ -57,6 +64,11 @@ internal static class Errno
         ENAMETOOLONG => "file name too long",
         ENOTEMPTY => "directory not empty",
         ELOOP => "too many levels of symbolic links",
+        EAFNOSUPPORT => "address family not supported",
+        EADDRNOTAVAIL => "address not available",
+        ENETUNREACH or EHOSTUNREACH => "no route",
+        ETIMEDOUT => "connection timed out",
+        ECONNREFUSED => "connection refused",
         EDQUOT => "disk quota exceeded",
         _ => "error " + errno,
     };

@@ -8,6 +8,8 @@ internal static unsafe partial class Libc
     private const int SocketLevel = 1;
     private const int SendTimeoutOption = 21;
     private const int BothDirections = 2;
+    private const int InternetV4 = 2;
+    private const int InternetV6 = 10;
 
     /// <summary>A connection, or -1 with the reason in <see cref="LastErrno"/>.</summary>
     public static int Accept(int listener)
@@ -35,6 +37,57 @@ internal static unsafe partial class Libc
         Check(SetSockOptRaw(socket, SocketLevel, SendTimeoutOption, time, 2 * sizeof(long)), "setsockopt", "SO_SNDTIMEO");
     }
 
+    /// <summary>A TCP socket that never blocks and sends small pieces at once; -1 when there is none to be had.</summary>
+    public static int TcpSocket(bool isV6)
+    {
+        const int stream = 1;
+        const int tcp = 6;
+        const int noDelay = 1;
+        var fd = SocketRaw(isV6 ? InternetV6 : InternetV4, stream | NonBlocking | CloseOnExec, 0);
+        if (fd < 0)
+            return -1;
+        var yes = 1;
+        _ = SetSockOptRaw(fd, tcp, noDelay, &yes, sizeof(int));
+        return fd;
+    }
+
+    /// <summary>0, or -1 with EINPROGRESS while it is under way.</summary>
+    public static int Connect(int socket, ReadOnlySpan<byte> address, int port)
+    {
+        // struct sockaddr_in and sockaddr_in6: family in host order, port in network order.
+        Span<byte> name = stackalloc byte[28];
+        name.Clear();
+        var isV6 = address.Length == 16;
+        name[0] = isV6 ? (byte)InternetV6 : (byte)InternetV4;
+        name[2] = (byte)(port >> 8);
+        name[3] = (byte)port;
+        address.CopyTo(name[(isV6 ? 8 : 4)..]);
+        int result;
+        fixed (byte* first = name)
+        {
+            do
+                result = ConnectRaw(socket, first, isV6 ? 28u : 16u);
+            while (result < 0 && LastErrno == Errno.EINTR);
+        }
+        return result;
+    }
+
+    /// <summary>How an attempt to connect ended: 0 or an errno.</summary>
+    public static int SocketError(int socket)
+    {
+        const int error = 4;
+        var value = 0;
+        var length = (uint)sizeof(int);
+        return GetSockOptRaw(socket, SocketLevel, error, &value, &length) < 0 ? LastErrno : value;
+    }
+
+    /// <summary>No more bytes will be written; the peer reads the end.</summary>
+    public static void ShutdownWrite(int socket)
+    {
+        const int write = 1;
+        _ = ShutdownRaw(socket, write);
+    }
+
     /// <summary>Wakes every thread that reads from or writes to the socket.</summary>
     public static void Shutdown(int socket) => _ = ShutdownRaw(socket, BothDirections);
 
@@ -43,6 +96,15 @@ internal static unsafe partial class Libc
 
     [LibraryImport("libc", EntryPoint = "send", SetLastError = true)]
     private static partial nint SendRaw(int socket, byte* bytes, nuint count, int flags);
+
+    [LibraryImport("libc", EntryPoint = "socket", SetLastError = true)]
+    private static partial int SocketRaw(int family, int type, int protocol);
+
+    [LibraryImport("libc", EntryPoint = "connect", SetLastError = true)]
+    private static partial int ConnectRaw(int socket, void* address, uint length);
+
+    [LibraryImport("libc", EntryPoint = "getsockopt", SetLastError = true)]
+    private static partial int GetSockOptRaw(int socket, int level, int option, void* value, uint* length);
 
     [LibraryImport("libc", EntryPoint = "setsockopt", SetLastError = true)]
     private static partial int SetSockOptRaw(int socket, int level, int option, void* value, uint length);

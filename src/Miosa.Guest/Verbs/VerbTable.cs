@@ -40,6 +40,8 @@ internal static class VerbTable
         (GuestVerb.TerminalResize, Terminals.Resize),
         (GuestVerb.TerminalClose, Terminals.Close),
         (GuestVerb.Info, Info.Run),
+        (GuestVerb.PortConnect, PortConnect.Run),
+        (GuestVerb.Ports, ListPorts.Run),
     ];
 
     /// <summary>The payload of HELLO.</summary>

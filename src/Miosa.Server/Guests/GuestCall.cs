@@ -37,6 +37,7 @@ internal sealed class GuestCall(GuestConnection connection, uint id, bool takesD
     private int _ungranted;
     private int _consumed;
     private int _cancelled;
+    private bool _bodyEnded;
 
     public uint Id => id;
     public Credit Credit { get; } = new();
@@ -117,7 +118,7 @@ internal sealed class GuestCall(GuestConnection connection, uint id, bool takesD
     /// <summary>Read loop: false when the guest broke the rules.</summary>
     public bool Deliver(byte channel, ReadOnlySpan<byte> bytes)
     {
-        if (_inbound is null || channel is 0xFF || Interlocked.Add(ref _outstanding, bytes.Length) > FrameLimits.Window)
+        if (_inbound is null || _bodyEnded || channel is 0xFF || Interlocked.Add(ref _outstanding, bytes.Length) > FrameLimits.Window)
             return false;
         // An empty record would cost memory that no window counts.
         if (bytes.IsEmpty || Volatile.Read(ref _cancelled) != 0)
@@ -129,6 +130,13 @@ internal sealed class GuestCall(GuestConnection connection, uint id, bool takesD
         // Completes at once: the pipe has no pause threshold.
         var flushed = _inbound.Writer.FlushAsync(CancellationToken.None);
         return flushed.IsCompleted;
+    }
+
+    /// <summary>Read loop: the guest sends no more on the body channel; what has come is still to be read. The call itself goes on.</summary>
+    public void EndBody()
+    {
+        _bodyEnded = true;
+        _inbound?.Writer.Complete();
     }
 
     /// <summary>Tells the guest to stop and does not wait: for a call that nobody looks at any more, also while its machine is frozen.</summary>

@@ -263,6 +263,9 @@ internal sealed class GuestConnection : IAsyncDisposable
             case FrameType.Error:
                 call.Fail(FailureIn(payload));
                 return true;
+            case FrameType.End when header.Channel == FrameChannel.Body:
+                call.EndBody();
+                return true;
             default:
                 return true;
         }

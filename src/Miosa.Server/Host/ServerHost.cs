@@ -1,5 +1,7 @@
 using System.Net;
 using System.Net.Sockets;
+using System.Security.Cryptography;
+using System.Security.Cryptography.X509Certificates;
 using Microsoft.AspNetCore.DataProtection;
 using Microsoft.AspNetCore.Server.Kestrel.Core;
 using Miosa.Server.Egress;
@@ -12,6 +14,7 @@ using Miosa.Server.Keys;
 using Miosa.Server.Lifecycle;
 using Miosa.Server.Nodes;
 using Miosa.Server.Registries;
+using Miosa.Server.Previews;
 using Miosa.Server.Processes;
 using Miosa.Server.Resources;
 using Miosa.Server.Sandboxes;
@@ -46,7 +49,10 @@ internal static partial class ServerHost
         {
             kestrel.AddServerHeader = false;
             kestrel.Limits.MaxRequestBodySize = 64 * 1024 * 1024;
-            kestrel.ConfigureEndpointDefaults(endpoint => endpoint.Protocols = HttpProtocols.Http1);
+            // Without TLS there is nothing that could tell HTTP/2 from HTTP/1.1.
+            kestrel.ConfigureEndpointDefaults(endpoint => endpoint.Protocols = settings.TlsCert is null ? HttpProtocols.Http1 : HttpProtocols.Http1AndHttp2);
+            if (CertificateOf(settings) is { } certificate)
+                kestrel.ConfigureHttpsDefaults(https => https.ServerCertificate = certificate);
         });
         builder.WebHost.UseShutdownTimeout(TimeSpan.FromSeconds(10));
         AddServices(builder.Services, settings);
@@ -57,6 +63,20 @@ internal static partial class ServerHost
             UnknownSetting(app.Logger, name);
         Map(app);
         return app;
+    }
+
+    private static X509Certificate2? CertificateOf(ServerSettings settings)
+    {
+        if (settings.TlsCert is not { } file)
+            return null;
+        try
+        {
+            return X509Certificate2.CreateFromPemFile(file, settings.TlsKey ?? file);
+        }
+        catch (Exception e) when (e is CryptographicException or IOException or UnauthorizedAccessException)
+        {
+            throw new SettingsException($"--tls-cert and --tls-key: {e.Message}");
+        }
     }
 
     private static void AddServices(IServiceCollection services, ServerSettings settings)
@@ -81,6 +101,13 @@ internal static partial class ServerHost
         services.AddSingleton<SandboxFields>();
         services.AddSingleton<SandboxView>();
         services.AddSingleton<SandboxList>();
+        services.AddHttpForwarder();
+        services.AddSingleton<PreviewHosts>();
+        services.AddSingleton<PreviewView>();
+        services.AddSingleton<PreviewPools>();
+        services.AddSingleton<PreviewProxy>();
+        services.AddSingleton<Previews.Previews>();
+        services.AddSingleton<PreviewEndpoints>();
         services.AddSingleton<SnapshotSet>();
         services.AddSingleton<SnapshotEndpoints>();
         services.AddSingleton<RecipeFields>();
@@ -131,7 +158,10 @@ internal static partial class ServerHost
     {
         // 1. the id, so that everything after can tell it;  2. failures become bodies;  3. one spelling of the path;
         // 4. routing;  5. who asks and may they;  6. repeats of a call get the first answer;  7. the endpoint.
+        // Between 1 and 2, what is for a preview leaves: no body, path or failure of it is ours to change.
         app.UseRequestIds();
+        var previews = app.Services.GetRequiredService<PreviewProxy>();
+        app.Use((context, next) => previews.HandleAsync(context, next));
         var failures = app.Services.GetRequiredService<Failures>();
         app.Use((context, next) => failures.HandleAsync(context, next));
         app.Use((context, next) =>
@@ -150,6 +180,7 @@ internal static partial class ServerHost
         SystemEndpoints.Map(app, api);
         SandboxEndpoints.Map(api);
         SnapshotEndpoints.Map(api);
+        PreviewEndpoints.Map(api);
         TemplateEndpoints.Map(api);
         BuildEndpoints.Map(api);
         TemplateStart.Map(api);

@@ -32,6 +32,11 @@ internal sealed record ServerSettings
     public int KeyCacheSec { get; init; } = 2;
     public int EventDays { get; init; } = 30;
     public string Region { get; init; } = "local";
-    public string? PreviewDomain { get; init; }
+    public string PreviewDomain { get; init; } = "localhost";
+
+    /// <summary>PEM files of the certificate (with its chain) and its key, for https addresses in <see cref="Urls"/>.</summary>
+    public string? TlsCert { get; init; }
+
+    public string? TlsKey { get; init; }
     public string LogLevel { get; init; } = "Information";
 }

@@ -48,7 +48,9 @@ internal static class SettingsTable
         Number("key-cache-sec", "seconds until a revoked key stops working at the latest", 0, 3600, (s, v) => s with { KeyCacheSec = v }),
         Number("event-days", "days that events and rows of destroyed machines are kept", 1, 3650, (s, v) => s with { EventDays = v }),
         Text("region", "region told in every sandbox", (s, v) => s with { Region = v }),
-        Text("preview-domain", "domain of preview hosts", (s, v) => s with { PreviewDomain = v }),
+        Text("preview-domain", "domain below which every port of a sandbox has a host name; http(s)://DOMAIN[:PORT] when browsers reach it otherwise than the server listens", (s, v) => s with { PreviewDomain = v }),
+        Text("tls-cert", "PEM file of the certificate, with its chain, for https addresses in --urls", (s, v) => s with { TlsCert = v }),
+        Text("tls-key", "PEM file of the certificate's key", (s, v) => s with { TlsKey = v }),
         Text("log-level", "Trace, Debug, Information, Warning, Error", (s, v) =>
             Enum.TryParse<LogLevel>(v, ignoreCase: true, out _) ? s with { LogLevel = v } : throw new FormatException($"unknown level \"{v}\"")),
     ];

@@ -9,6 +9,7 @@ internal enum AdmitFor
     Exec,
     FileRead,
     FileWrite,
+    Preview,
 }
 
 /// <summary>Either a refusal, or the road to the guest of a running machine. The machine stays busy until the request ends.</summary>

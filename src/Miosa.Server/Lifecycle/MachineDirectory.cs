@@ -1,6 +1,7 @@
 using System.Collections.Concurrent;
 using Microsoft.EntityFrameworkCore;
 using Miosa.Server.Nodes;
+using Miosa.Server.Previews;
 using Miosa.Server.Storage;
 
 namespace Miosa.Server.Lifecycle;
@@ -11,6 +12,7 @@ internal sealed class MachineDirectory
     private readonly ConcurrentDictionary<string, Resident> byId = [];
     private readonly ConcurrentDictionary<(string Tenant, string Name), string> bySlug = [];
     private readonly ConcurrentDictionary<(string Tenant, string Name), string> byName = [];
+    private readonly ConcurrentDictionary<string, string> byOwnPart = [];
 
     public ICollection<Resident> All => byId.Values;
 
@@ -33,6 +35,10 @@ internal sealed class MachineDirectory
             return resident;
         return FindByName(tenant, idOrSlugOrName);
     }
+
+    /// <summary>By the machine's part of a preview host name, which is the present one of exactly one machine of any tenant.</summary>
+    public Resident? FindByHostPart(string part) =>
+        byOwnPart.TryGetValue(PreviewHosts.OwnPart(part), out var id) && byId.TryGetValue(id, out var resident) && PreviewHosts.PartOf(resident.Row) == part ? resident : null;
 
     public Resident? FindByName(string tenant, string name) =>
         byName.TryGetValue((tenant, name), out var id) ? byId.GetValueOrDefault(id) : null;
@@ -57,12 +63,16 @@ internal sealed class MachineDirectory
         if (row.IsLive)
             Index(row);
         else
+        {
             byId.TryRemove(KeyValuePair.Create(row.Id, resident));
+            byOwnPart.TryRemove(KeyValuePair.Create(PreviewHosts.OwnPart(row.Id), row.Id));
+        }
     }
 
     private void Index(Machine row)
     {
         bySlug[(row.TenantId, row.Slug)] = row.Id;
+        byOwnPart.TryAdd(PreviewHosts.OwnPart(row.Id), row.Id);
         if (row.Name is not null)
             byName[(row.TenantId, row.Name)] = row.Id;
     }

@@ -3,6 +3,7 @@ using Microsoft.EntityFrameworkCore;
 using Miosa.Server.Guests;
 using Miosa.Server.Host;
 using Miosa.Server.Nodes;
+using Miosa.Server.Previews;
 using Miosa.Server.Storage;
 
 namespace Miosa.Server.Lifecycle;
@@ -88,7 +89,8 @@ internal sealed class Machines(
     {
         while (pool.TryClaim(draft.Image) is { } warm)
         {
-            var claimed = await GrainOf(warm.Id).Create(draft with { Id = warm.Id }, isWarm: true);
+            var slug = draft.Slug == PreviewHosts.OwnPart(draft.Id) ? PreviewHosts.OwnPart(warm.Id) : draft.Slug;
+            var claimed = await GrainOf(warm.Id).Create(draft with { Id = warm.Id, Slug = slug }, isWarm: true);
             if (claimed.Code is null)
                 return (claimed.Machine, null);
             var isGone = claimed.Code == MachineAnswer.WarmGone;

@@ -1,4 +1,5 @@
 using Miosa.Server.Nodes;
+using Miosa.Server.Previews;
 
 namespace Miosa.Server.Lifecycle;
 
@@ -24,6 +25,9 @@ internal sealed class Resident(Machine row, GuestRoad? road)
 
     /// <summary>Null until the machine was launched.</summary>
     public GuestRoad? Road { get; set; } = road;
+
+    /// <summary>Its published ports, and who may open them.</summary>
+    public MachinePreviews Previews { get; } = new();
 
     public DateTimeOffset LastUsed => DateTimeOffset.FromUnixTimeMilliseconds(Volatile.Read(ref lastUsedMs));
 

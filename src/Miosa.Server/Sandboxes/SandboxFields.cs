@@ -4,6 +4,7 @@ using System.Text.RegularExpressions;
 using Miosa.Server.Egress;
 using Miosa.Server.Host;
 using Miosa.Server.Lifecycle;
+using Miosa.Server.Previews;
 using Miosa.Server.Templates;
 
 namespace Miosa.Server.Sandboxes;
@@ -67,7 +68,7 @@ internal sealed partial class SandboxFields(Sizes sizes, EnvSeal seal, EgressFie
             TemplateId = template?.Id,
             Name = fields.Text("name"),
             // The random part of the id: no two are ever alike, and it is short enough for a host name.
-            Slug = Slug(fields) ?? ulid.ToString()[14..].ToLowerInvariant(),
+            Slug = Slug(fields) ?? PreviewHosts.OwnPart(Ids.From("sbx", ulid)),
             Size = size,
             Vcpus = shape.Vcpus,
             MemoryMb = shape.MemoryMb,

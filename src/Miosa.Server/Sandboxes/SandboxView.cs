@@ -1,17 +1,18 @@
 using System.Text.Json;
 using System.Text.Json.Nodes;
-using Miosa.Server.Host;
 using Miosa.Server.Lifecycle;
+using Miosa.Server.Previews;
 
 namespace Miosa.Server.Sandboxes;
 
 /// <summary>A machine as the wire tells it.</summary>
-internal sealed class SandboxView(Sizes sizes, ServerSettings settings, TimeProvider time)
+internal sealed class SandboxView(Sizes sizes, PreviewView previews, TimeProvider time)
 {
     public SandboxInfo Of(Machine row)
     {
         var now = time.GetUtcNow();
         var state = row.State.Wire();
+        var info = previews.UrlInfoOf(row);
         return new SandboxInfo
         {
             Id = row.Id,
@@ -52,8 +53,12 @@ internal sealed class SandboxView(Sizes sizes, ServerSettings settings, TimeProv
             Persistent = row.Persistent,
             Region = row.Region,
             Entrypoint = row.Entrypoint,
-            PreviewUrl = null,
-            PreviewDomain = settings.PreviewDomain,
+            PreviewUrl = info?.Url,
+            UrlInfo = info,
+            UrlClass = info?.UrlClass,
+            StableForEmbedding = info?.StableForEmbedding,
+            RecommendedNextAction = info?.RecommendedNextAction,
+            PreviewDomain = previews.Domain,
             BootPath = row.BootPath,
             BootMs = row.BootMs,
             ExitCode = row.ExitCode,

@@ -55,3 +55,39 @@ internal sealed record IdempotencyRow
     public required byte[] Body { get; init; }
     public required DateTimeOffset CreatedAt { get; init; }
 }
+
+/// <summary>A published port of a machine.</summary>
+internal sealed record PreviewRow
+{
+    public required string Id { get; init; }
+    public required string TenantId { get; init; }
+    public required string MachineId { get; init; }
+    public required int Port { get; init; }
+    public required bool IsPublic { get; init; }
+    public string? Name { get; init; }
+    public required DateTimeOffset CreatedAt { get; init; }
+}
+
+/// <summary>A secret that opens previews of a machine; only its hash is kept.</summary>
+internal sealed record PreviewGrantRow
+{
+    public required string Id { get; init; }
+    public required string TenantId { get; init; }
+    public required string MachineId { get; init; }
+
+    /// <summary>Name of a <see cref="Previews.GrantKind"/>.</summary>
+    public required string Kind { get; init; }
+
+    /// <summary>The preview it belongs to and ends with; null for one of the whole machine.</summary>
+    public string? PreviewId { get; init; }
+
+    /// <summary>The one port it opens; null for every port.</summary>
+    public int? Port { get; init; }
+    public required bool MayWrite { get; init; }
+
+    /// <summary>The first characters of the secret, shown in lists.</summary>
+    public required string Prefix { get; init; }
+    public required byte[] Hash { get; init; }
+    public required DateTimeOffset CreatedAt { get; init; }
+    public DateTimeOffset? ExpiresAt { get; init; }
+}

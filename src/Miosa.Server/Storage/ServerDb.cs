@@ -18,6 +18,8 @@ internal sealed class ServerDb(DbContextOptions<ServerDb> options) : DbContext(o
     public DbSet<TemplateSourceRow> TemplateSources => Set<TemplateSourceRow>();
     public DbSet<BuildRow> Builds => Set<BuildRow>();
     public DbSet<IdempotencyRow> Idempotency => Set<IdempotencyRow>();
+    public DbSet<PreviewRow> Previews => Set<PreviewRow>();
+    public DbSet<PreviewGrantRow> PreviewGrants => Set<PreviewGrantRow>();
 
     protected override void ConfigureConventions(ModelConfigurationBuilder configurationBuilder) =>
         // SQLite cannot order its text form of a DateTimeOffset.
@@ -84,6 +86,18 @@ internal sealed class ServerDb(DbContextOptions<ServerDb> options) : DbContext(o
             row.HasIndex(e => e.Id).IsUnique();
             row.HasIndex(e => new { e.TenantId, e.Sequence }).IsUnique();
             row.HasIndex(e => new { e.MachineId, e.Position });
+        });
+        modelBuilder.Entity<PreviewRow>(row =>
+        {
+            row.ToTable("previews");
+            row.HasIndex(p => new { p.MachineId, p.Port }).IsUnique();
+            row.HasOne<Machine>().WithMany().HasForeignKey(p => p.MachineId).OnDelete(DeleteBehavior.Cascade);
+        });
+        modelBuilder.Entity<PreviewGrantRow>(row =>
+        {
+            row.ToTable("preview_grants");
+            row.HasIndex(g => g.MachineId);
+            row.HasOne<Machine>().WithMany().HasForeignKey(g => g.MachineId).OnDelete(DeleteBehavior.Cascade);
         });
         modelBuilder.Entity<IdempotencyRow>(row =>
         {

@@ -33,6 +33,8 @@ public sealed class Sandbox : IDisposable, IAsyncDisposable
         Snapshots = new SandboxSnapshots(pipeline, info.Id);
         Processes = new SandboxProcesses(pipeline, info.Id);
         Terminals = new SandboxTerminals(pipeline, info.Id);
+        Previews = new SandboxPreviews(pipeline, info.Id);
+        Shares = new SandboxShares(pipeline, info.Id);
     }
 
     /// <summary>Opaque id, <c>sbx_…</c>.</summary>
@@ -67,6 +69,12 @@ public sealed class Sandbox : IDisposable, IAsyncDisposable
 
     /// <summary>Its terminals.</summary>
     public SandboxTerminals Terminals { get; }
+
+    /// <summary>Its ports as web addresses.</summary>
+    public SandboxPreviews Previews { get; }
+
+    /// <summary>Public links to its previews.</summary>
+    public SandboxShares Shares { get; }
 
     /// <summary>Runs a shell string and waits for its end. It is not retried once it may have begun.</summary>
     /// <param name="command">Runs through <c>bash -c</c> in the environment of a login shell.</param>

@@ -1,0 +1,85 @@
+using System.Net;
+using Microsoft.Net.Http.Headers;
+using Miosa.Server.Host;
+
+namespace Miosa.Server.Previews;
+
+/// <summary>What a preview answers when the sandbox does not: a page for people, an error body for programs.</summary>
+internal static class PreviewPages
+{
+    /// <summary>Says that an answer is ours; the waiting page asks for it.</summary>
+    public const string Header = "X-Miosa-Preview";
+
+    private const string Waiting = "waiting";
+
+    // Both ways to look again: without scripts the browser does it, with them the page is left only when there is something to see.
+    private const string Again = """
+        <noscript><meta http-equiv="refresh" content="2"></noscript>
+        <script>
+        setInterval(async () => {
+          try {
+            const answer = await fetch(location.href, { cache: "no-store", headers: { "Accept": "text/html" } });
+            if (answer.headers.get("X-Miosa-Preview") !== "waiting") location.reload();
+          } catch { }
+        }, 700);
+        </script>
+        """;
+
+    public static Task NothingListensAsync(HttpContext context, int port) => WriteAsync(
+        context, new Refusal(ErrorCodes.PreviewUnreachable, $"nothing listens on port {port} of the sandbox"), $"Waiting for port {port}",
+        $"Nothing in the sandbox listens on port {port} yet. This page shows it as soon as it does.", Waiting);
+
+    public static Task ForbiddenAsync(HttpContext context) => WriteAsync(
+        context, new Refusal(ErrorCodes.Forbidden, "this preview needs a link or a token that is good"), "This preview is private",
+        "It opens with a link or a token from whoever owns the sandbox. If yours used to work, it has ended or was revoked.", "forbidden");
+
+    public static Task ReadOnlyAsync(HttpContext context) => WriteAsync(
+        context, new Refusal(ErrorCodes.Forbidden, "this link is for looking only: GET, HEAD and OPTIONS, no WebSocket"), "This link is for looking only",
+        "What you tried would change something in the sandbox.", "forbidden");
+
+    public static Task UnknownAsync(HttpContext context) => WriteAsync(
+        context, Refusal.NotFound("preview"), "There is nothing here", "The sandbox of this address has ended, or there never was one.", "unknown");
+
+    public static Task RefusedAsync(HttpContext context, Refusal refusal) => WriteAsync(
+        context, refusal, "The sandbox is not available", refusal.Message, refusal.Status == 503 ? Waiting : "refused");
+
+    public static Task FailedAsync(HttpContext context, bool isTimeout) => WriteAsync(
+        context,
+        isTimeout
+            ? new Refusal(ErrorCodes.PreviewTimedOut, "the server in the sandbox did not answer")
+            : new Refusal(ErrorCodes.PreviewUnreachable, "the server in the sandbox broke off before it answered"),
+        "No answer", isTimeout ? "The server in the sandbox took the request and did not answer." : "The server in the sandbox broke off before it answered.", "failed");
+
+    private static async Task WriteAsync(HttpContext context, Refusal refusal, string title, string text, string kind)
+    {
+        if (context.Response.HasStarted)
+            return;
+        context.Response.Headers[Header] = kind;
+        context.Response.Headers.CacheControl = "no-store";
+        if (!WantsPage(context.Request))
+        {
+            await Reply.Refuse(refusal).ExecuteAsync(context);
+            return;
+        }
+        context.Response.StatusCode = refusal.Status;
+        context.Response.ContentType = "text/html; charset=utf-8";
+        if (HttpMethods.IsHead(context.Request.Method))
+            return;
+        await context.Response.WriteAsync(
+            $$$"""
+            <!doctype html><html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width"><title>{{{WebUtility.HtmlEncode(title)}}}</title>
+            <style>
+            body{font:16px/1.5 system-ui,sans-serif;margin:0;min-height:100vh;display:grid;place-items:center;background:#f6f7f9;color:#1c2430}
+            main{max-width:30rem;padding:2rem;text-align:center}h1{font-size:1.25rem;margin:0 0 .5rem}p{margin:0;color:#5a6576}
+            i{display:inline-block;width:1.75rem;height:1.75rem;margin-bottom:1rem;border:3px solid #d5dae2;border-top-color:#4a7dff;border-radius:50%;animation:t 1s linear infinite}
+            @keyframes t{to{transform:rotate(1turn)}}@media(prefers-color-scheme:dark){body{background:#14181f;color:#e8ecf2}p{color:#9aa5b5}}
+            </style></head><body><main>{{{(kind == Waiting ? "<i></i>" : "")}}}<h1>{{{WebUtility.HtmlEncode(title)}}}</h1><p>{{{WebUtility.HtmlEncode(text)}}}</p></main>
+            {{{(kind == Waiting ? Again : "")}}}</body></html>
+            """,
+            context.RequestAborted);
+    }
+
+    private static bool WantsPage(HttpRequest request) =>
+        HttpMethods.IsGet(request.Method) && MediaTypeHeaderValue.TryParseList(request.Headers.Accept, out var accepted)
+        && accepted.Any(type => type.MediaType.Equals("text/html", StringComparison.OrdinalIgnoreCase));
+}
