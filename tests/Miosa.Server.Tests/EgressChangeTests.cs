@@ -287,6 +287,42 @@ public sealed class EgressChangeTests(EgressPlatform platform) : IClassFixture<E
     }
 
     [Fact]
+    public async Task Many_changes_at_once_end_in_one_policy_and_leave_nothing_of_the_others()
+    {
+        foreach (var n in Enumerable.Range(0, 20))
+            platform.Names.Names[$"n{n}.storm.test"] = [$"203.0.113.{100 + n}", PeerNetwork.Public(2)];
+        var id = await platform.CreateAsync(EgressPlatform.Listed(["*.storm.test"]));
+        var asking = platform.PythonAsync(id, """
+            import socket
+            for n in range(200):
+                try:
+                    socket.gethostbyname('n%d.storm.test' % (n % 20))
+                except OSError:
+                    pass
+            """);
+        var policies = Enumerable.Range(0, 60).Select(n => (n % 4) switch
+        {
+            0 => EgressPlatform.Open(),
+            1 => EgressPlatform.Closed(),
+            2 => EgressPlatform.Listed(["*.storm.test"], [$"203.0.112.{n}/32"]),
+            _ => EgressPlatform.Listed([$"n{n % 20}.storm.test"], ["8.0.0.0/8", "9.9.9.0/24"]),
+        });
+        await Task.WhenAll(policies.Select(policy => platform.SetAsync(id, policy)));
+        await asking;
+        await platform.SetAsync(id, EgressPlatform.Closed());
+        Assert.Equal("refused", await platform.ReachAsync(id, PeerNetwork.Public(2)));
+        var side = HostSideOf(await AddressAsync(id));
+        var name = System.Net.NetworkInformation.NetworkInterface.GetAllNetworkInterfaces()
+            .Single(nic => nic.GetIPProperties().UnicastAddresses.Any(a => a.Address.ToString() == side)).Name;
+        // A closed one is in no set but those that bound the pace of what is told.
+        var sets = Regex.Replace(await RulesAsync(), @"set (noted|dns_pace) \{.*?\n\t\}", "", RegexOptions.Singleline);
+        Assert.DoesNotContain($"\"{name}\"", sets, StringComparison.Ordinal);
+        platform.Names.Names["end.storm.test"] = [PeerNetwork.Public(2)];
+        await platform.SetAsync(id, EgressPlatform.Listed(["end.storm.test"]));
+        Assert.Equal("got hello", await platform.ReachAsync(id, "end.storm.test"));
+    }
+
+    [Fact]
     public async Task A_destroyed_sandbox_leaves_no_element_in_the_rules()
     {
         var id = await platform.CreateAsync(EgressPlatform.Listed(["gone.test"], ["203.0.113.77", "203.0.112.0/23"]));

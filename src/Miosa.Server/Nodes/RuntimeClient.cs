@@ -184,6 +184,9 @@ internal sealed partial class RuntimeClient(ServerSettings settings, TimeProvide
         where T : class
     {
         var current = link ?? throw new RuntimeDownException($"miosa-runtime is not reachable at \"{settings.RuntimeSocket}\"");
+        // One that knows no policies would start the machine without.
+        if (request.Egress is { Mode: not EgressModes.Open } && current.Hello.EgressAllow is null)
+            throw new RuntimeRefusedException(RuntimeErrors.Failed, $"miosa-runtime {current.Hello.Version} is too old to limit what a machine reaches; start the present one");
         var answer = await current.AskAsync(request, ct, progress);
         if (answer.Error is { } error)
             throw new RuntimeRefusedException(error.Code, error.Message);
