@@ -10,6 +10,7 @@ var groups = new Dictionary<string, Func<Report, Task>>
     ["fork"] = ForkBench.RunAsync,
     ["watch"] = WatchBench.RunAsync,
     ["terminal"] = TerminalBench.RunAsync,
+    ["preview"] = PreviewBench.RunAsync,
     ["density"] = DensityBench.RunAsync,
 };
 if (args is [var wanted] && !groups.ContainsKey(wanted))

@@ -9,7 +9,8 @@ public sealed class PlanTests
 {
     private static readonly LaunchOrder Order = new()
     {
-        Machine = "m", Hostname = "host", Rootfs = "images/x/rootfs", Disk = "machines/m/disk", BaseId = 1_000_000, IsIdMapped = true, Environment = [],
+        Machine = "m", Hostname = "host", Rootfs = "images/x/rootfs", Disk = "machines/m/disk", BaseId = 1_000_000, IsIdMapped = true,
+        IsDurable = false, Environment = [],
         MaskedFiles = ["/proc/kcore"], MaskedDirectories = ["/proc/acpi"], ReadOnlyPaths = ["/proc/sys"], CgroupTasks = 2, IsInCgroupV2 = false, ShmMb = 64,
         Veth = new VethOrder { HostInterface = "v", HostAddress = "10.0.0.1", MachineAddress = "10.0.0.2", PrefixLength = 30 },
     };

@@ -57,6 +57,8 @@ public sealed class TerminalTests(Tenant tenant) : IClassFixture<Tenant>
         await wire.TypeAsync("\u001a");
         await wire.UntilAsync("Stopped");
         await wire.TypeAsync("jobs; kill %1; cat\n");
+        // Before it runs the shell would take the line, which the terminal then does not show.
+        await RunningAsync(id, "cat");
         await wire.UntilAsync("sleep 7272");
         await wire.TypeAsync("Zwölf Boxkämpfer ✓\n");
         await wire.UntilAsync("Zwölf Boxkämpfer ✓\r\nZwölf Boxkämpfer ✓\r\n");

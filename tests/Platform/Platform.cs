@@ -112,12 +112,17 @@ public sealed class Platform : IAsyncDisposable
         return code == 0 ? output.Trim() : throw new InvalidOperationException($"miosa-server {string.Join(' ', arguments)} failed ({code}): {error}");
     }
 
+    /// <summary>The value of "--urls" among the settings: to be listened on besides <see cref="RootUrl"/>.</summary>
+    private string[] MoreUrls => Array.IndexOf(serverSettings, "--urls") is >= 0 and var at ? [serverSettings[at + 1]] : [];
+
+    private IEnumerable<string> Settings => serverSettings.Where((_, at) => serverSettings[at] != "--urls" && (at == 0 || serverSettings[at - 1] != "--urls"));
+
     public async Task StartServerAsync()
     {
         // No self-made restart: a test that kills the server wants to see it dead first.
         server = StartLogged("server", "setpriv", [
             .. AsServerUser(), .. ServerCommand(), "serve", "--data", state, "--runtime-socket", Path.Combine(run, "runtime.sock"),
-            "--urls", RootUrl, "--node", Node, .. Unless("--default-image", "miosa-busybox"), .. Unless("--pool-size", "0"), .. Unless("--sweep-sec", "2"), .. Unless("--metrics-sec", "1"), .. serverSettings]);
+            "--urls", string.Join(';', [RootUrl, .. MoreUrls]), "--node", Node, .. Unless("--default-image", "miosa-busybox"), .. Unless("--pool-size", "0"), .. Unless("--sweep-sec", "2"), .. Unless("--metrics-sec", "1"), .. Settings]);
         await UntilAsync("the server is ready", async () =>
         {
             if (server.HasExited)

@@ -11,6 +11,7 @@ internal sealed record LaunchOrder
     public required string Disk { get; init; }
     public required uint BaseId { get; init; }
     public required bool IsIdMapped { get; init; }
+    public required bool IsDurable { get; init; }
     public required IReadOnlyList<string> Environment { get; init; }
     public required IReadOnlyList<string> MaskedFiles { get; init; }
     public required IReadOnlyList<string> MaskedDirectories { get; init; }

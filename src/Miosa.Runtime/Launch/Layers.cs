@@ -22,9 +22,9 @@ internal static class Layers
             Mounts.Attach(own, Disk);
             if (order.IsIdMapped) MachineOwner.Enter(order.BaseId);
             // Nothing is moved by reference: what the upper directory holds is whole, so that it can become a layer.
+            (string, string?)[] options = [("lowerdir", Lower), ("upperdir", Disk + "/upper"), ("workdir", Disk + "/work"), ("redirect_dir", "nofollow"), ("metacopy", "off")];
             // volatile: no sync of the whole data volume when one machine ends or asks for it (docs/adr/0003).
-            return Mounts.Create("overlay", Mounts.MOUNT_ATTR_NODEV,
-                ("lowerdir", Lower), ("upperdir", Disk + "/upper"), ("workdir", Disk + "/work"), ("redirect_dir", "nofollow"), ("metacopy", "off"), ("volatile", null));
+            return Mounts.Create("overlay", Mounts.MOUNT_ATTR_NODEV, order.IsDurable ? options : [.. options, ("volatile", null)]);
         }
         finally
         {

@@ -25,6 +25,16 @@ internal static unsafe partial class Libc
     public const int O_CLOEXEC = 0x80000;
     public const int O_PATH = 0x200000;
 
+    /// <summary>Everything written to the file system of this path is on its device.</summary>
+    public static void SyncFileSystem(string path)
+    {
+        using var directory = Open(path, O_RDONLY | O_DIRECTORY);
+        if (syncfs(directory.Value) < 0) throw LinuxException.Last("syncfs", path);
+    }
+
+    [LibraryImport(C, SetLastError = true)]
+    private static partial int syncfs(int fd);
+
     [LibraryImport(C, SetLastError = true)]
     internal static partial int close(int fd);
 

@@ -27,6 +27,9 @@ internal sealed record MachineRecord
 
     /// <summary>See <see cref="Network.MachineEgress.Generation"/>.</summary>
     public uint EgressGeneration { get; init; }
+
+    /// <summary>What its own sync reaches, see <see cref="RuntimeRequest.Durable"/>.</summary>
+    public bool IsDurable { get; init; }
 }
 
 /// <summary>A machine in memory. <see cref="Turn"/> is held by whoever changes it.</summary>

@@ -66,7 +66,7 @@ internal sealed partial class MachineSet(
         if (!machines.TryAdd(id, machine)) throw new Refusal(RuntimeErrors.Exists, $"machine \"{id}\" exists");
         try
         {
-            Start(machine, info, image, rootfs, hostname, policy, copy);
+            Start(machine, info, image, rootfs, hostname, policy, copy, request.Durable ?? false);
             return machine.Record!.Info; // Start sets it or throws
         }
         catch
@@ -82,7 +82,8 @@ internal sealed partial class MachineSet(
     }
 
     /// <summary>The numbered steps of a launch; the ones between 6 and 7 are <see cref="MachinePlan"/>.</summary>
-    private void Start(Machine machine, MachineInfo info, ImageInfo image, string rootfs, string hostname, EgressPolicy policy, Func<string, ulong>? copy)
+    /// <param name="kept">The machine had this subvolume before and starts again on it; whatever fails, it stays.</param>
+    private void Start(Machine machine, MachineInfo info, ImageInfo image, string rootfs, string hostname, EgressPolicy policy, Func<string, ulong>? copy, bool isDurable, ulong? kept = null)
     {
         var id = machine.Id;
         var clock = Stopwatch.StartNew();
@@ -114,12 +115,12 @@ internal sealed partial class MachineSet(
             // 3
             steps.Do("disk", () =>
             {
-                Libc.Mkdir(directory, 0x1c0);
-                subvolume = copy is null ? volume.Create(directory, OwnerOf(baseId), info.DiskMb, EtcFiles(hostname, info.Network)) : copy(directory);
-                if (copy is not null) volume.Renew(directory, OwnerOf(baseId), info.DiskMb);
+                if (kept is null) Libc.Mkdir(directory, 0x1c0);
+                subvolume = kept ?? (copy is null ? volume.Create(directory, OwnerOf(baseId), info.DiskMb, EtcFiles(hostname, info.Network)) : copy(directory));
+                if (copy is not null || kept is not null) volume.Renew(directory, OwnerOf(baseId), info.DiskMb);
                 // On the machine's own disk: it can reopen its descriptors, and what it writes must count against it.
                 log = Libc.Open(directory + "/disk/guest.log", Libc.O_WRONLY | Libc.O_CREAT | Libc.O_APPEND, 0x180);
-            }, () => DeleteDisk(directory, subvolume));
+            }, () => { if (kept is null) DeleteDisk(directory, subvolume); });
             // 4
             steps.Do("cgroup", () =>
             {
@@ -129,7 +130,7 @@ internal sealed partial class MachineSet(
             // Before anything of the machine runs: without this it reaches nothing.
             if (info.Network) steps.Do("egress", () => egress?.Open(id, slot, policy, generation), () => egress?.Close(slot));
             // 5, 6: the launcher's steps and the machine's own
-            steps.Do("launch", () => reply = launcher.Launch(Order(info, image, rootfs, hostname, baseId, slot, cgroupFds.Count), [listen!, log!, .. cgroupFds]), // set by steps 2 and 3
+            steps.Do("launch", () => reply = launcher.Launch(Order(info, image, rootfs, hostname, baseId, slot, cgroupFds.Count, isDurable), [listen!, log!, .. cgroupFds]), // set by steps 2 and 3
                 () => Abandon(id, reply.Pid));
             if (reply.FailedStep is { } failed) throw new LinuxException("launch", $"{id}: {failed}: {reply.Message}", reply.Errno);
             // 7
@@ -153,6 +154,7 @@ internal sealed partial class MachineSet(
                     Base = image,
                     Egress = policy.ToRequest(),
                     EgressGeneration = generation,
+                    IsDurable = isDurable,
                 };
                 MachineFile.Write(directory, machine.Record);
             });
@@ -295,7 +297,9 @@ internal sealed partial class MachineSet(
                 continue;
             }
             pidfd?.Dispose();
-            Died(machine, default);
+            // Now, not in the background: nobody may ask about it before it is told to be dead.
+            machine.SetEnded(default);
+            Bury(machine, record, default, reason: null);
         }
         foreach (var id in Leftovers.Find(settings, cgroups).Where(id => !machines.ContainsKey(id)))
         {
@@ -352,7 +356,7 @@ internal sealed partial class MachineSet(
 
     public void Dispose() => deaths.Dispose();
 
-    private LaunchOrder Order(MachineInfo info, ImageInfo image, string rootfs, string hostname, uint baseId, int slot, int cgroupFds) => new()
+    private LaunchOrder Order(MachineInfo info, ImageInfo image, string rootfs, string hostname, uint baseId, int slot, int cgroupFds, bool isDurable) => new()
     {
         Machine = info.Machine,
         Hostname = hostname,
@@ -360,6 +364,7 @@ internal sealed partial class MachineSet(
         Disk = $"machines/{info.Machine}/disk",
         BaseId = baseId,
         IsIdMapped = isIdMapped,
+        IsDurable = isDurable,
         Environment = [.. image.Env.Where(pair => pair.Key is not ("PATH" or "HOME")).Select(pair => $"{pair.Key}={pair.Value}"),
             image.Env.TryGetValue("PATH", out var path) ? "PATH=" + path : SearchPath, "HOME=/root", "MIOSA_MACHINE=" + info.Machine,
             // The guest takes these two for commands that say nothing else (Commands/ImageDefaults.cs there).
@@ -451,17 +456,8 @@ internal sealed partial class MachineSet(
         await machine.Turn.WaitAsync();
         try
         {
-            if (machine.IsGone || machine.Record is not { } record) return;
-            var oomKills = cgroups.Usage(machine.Id).OomKills;
-            var reason = end.Signal == Processes.SIGKILL && oomKills > 0 ? "out of memory" : end.Describe();
-            if (record.Info.State == MachineStates.Frozen && cgroups.Kind == CgroupKind.V1) cgroups.SetFrozen(machine.Id, false);
-            cgroups.KillAll(machine.Id);
-            cgroups.Remove(machine.Id);
-            machine.Dispose();
-            machine.Record = record with { Info = record.Info with { State = MachineStates.Dead, Reason = reason, Pid = 0 } };
-            MachineFile.Write(settings.DirectoryOf(machine.Id), machine.Record);
-            Log.Line($"machine {machine.Id}: dead, {reason}");
-            Changes.Tell(machine.Record.Info);
+            if (machine.IsGone || machine.Record is not { } record || record.Info.State == MachineStates.Dead) return;
+            Bury(machine, record, end, reason: null);
         }
         catch (IOException e)
         {
@@ -471,6 +467,21 @@ internal sealed partial class MachineSet(
         {
             machine.Turn.Release();
         }
+    }
+
+    /// <summary>The caller holds the machine's turn.</summary>
+    private void Bury(Machine machine, MachineRecord record, ProcessEnd end, string? reason)
+    {
+        var oomKills = cgroups.Usage(machine.Id).OomKills;
+        reason ??= end.Signal == Processes.SIGKILL && oomKills > 0 ? "out of memory" : end.Describe();
+        if (record.Info.State == MachineStates.Frozen && cgroups.Kind == CgroupKind.V1) cgroups.SetFrozen(machine.Id, false);
+        cgroups.KillAll(machine.Id);
+        cgroups.Remove(machine.Id);
+        machine.Dispose();
+        machine.Record = record with { Info = record.Info with { State = MachineStates.Dead, Reason = reason, Pid = 0 } };
+        MachineFile.Write(settings.DirectoryOf(machine.Id), machine.Record);
+        Log.Line($"machine {machine.Id}: dead, {reason}");
+        Changes.Tell(machine.Record.Info);
     }
 
     private Machine Find(RuntimeRequest request)

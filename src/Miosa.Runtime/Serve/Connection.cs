@@ -134,6 +134,8 @@ internal sealed class Connection(Socket client, MachineSet machines, ImageStore 
         RuntimeOps.Limit => Ok(request, await machines.LimitAsync(request, CancellationToken.None), RuntimeWireJson.Default.MachineInfo),
         RuntimeOps.Freeze => Ok(request, await machines.SetFrozenAsync(request, true, CancellationToken.None), RuntimeWireJson.Default.MachineInfo),
         RuntimeOps.Thaw => Ok(request, await machines.SetFrozenAsync(request, false, CancellationToken.None), RuntimeWireJson.Default.MachineInfo),
+        RuntimeOps.Stop => Ok(request, await machines.StopAsync(request, CancellationToken.None), RuntimeWireJson.Default.MachineInfo),
+        RuntimeOps.Start => Ok(request, await machines.StartAgainAsync(request, CancellationToken.None), RuntimeWireJson.Default.MachineInfo),
         RuntimeOps.Destroy => await DestroyAsync(request),
         RuntimeOps.Inspect => Ok(request, await machines.InspectAsync(request, ct), RuntimeWireJson.Default.MachineInfo),
         RuntimeOps.List => Ok(request, new MachineList { Machines = machines.List() }, RuntimeWireJson.Default.MachineList),

@@ -18,6 +18,9 @@ internal sealed record RuntimeRequest
     public long? Pids { get; init; }
     public string? Hostname { get; init; }
     public bool? Network { get; init; }
+
+    /// <summary>The machine's own sync reaches the data volume; costs what syncing costs. Default false.</summary>
+    public bool? Durable { get; init; }
     public string? Name { get; init; }
     public string? Path { get; init; }
     public string? Snapshot { get; init; }
@@ -283,6 +286,12 @@ internal static class RuntimeOps
     public const string Limit = "limit";
     public const string Freeze = "freeze";
     public const string Thaw = "thaw";
+
+    /// <summary>Ends what runs and keeps the disk.</summary>
+    public const string Stop = "stop";
+
+    /// <summary>Starts a machine again that is dead, on the disk it had.</summary>
+    public const string Start = "start";
     public const string Destroy = "destroy";
     public const string Inspect = "inspect";
     public const string List = "list";

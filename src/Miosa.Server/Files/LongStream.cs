@@ -16,9 +16,11 @@ internal static class LongStream
     {
         if (context.Features.Get<IHttpMaxRequestBodySizeFeature>() is { IsReadOnly: false } size)
             size.MaxRequestBodySize = null;
+        // HTTP/2 measures whole connections and lets a request only opt out.
+        var isHttp1 = HttpProtocol.IsHttp11(context.Request.Protocol) || HttpProtocol.IsHttp10(context.Request.Protocol);
         if (context.Features.Get<IHttpMinRequestBodyDataRateFeature>() is { } request)
-            request.MinDataRate = Patient;
-        if (context.Features.Get<IHttpMinResponseDataRateFeature>() is { } response)
+            request.MinDataRate = isHttp1 ? Patient : null;
+        if (isHttp1 && context.Features.Get<IHttpMinResponseDataRateFeature>() is { } response)
             response.MinDataRate = Patient;
     }
 }

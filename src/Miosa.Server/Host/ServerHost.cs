@@ -41,7 +41,7 @@ internal static partial class ServerHost
         });
         var level = Enum.Parse<LogLevel>(settings.LogLevel, ignoreCase: true);
         builder.Logging.SetMinimumLevel(level);
-        foreach (var noisy in (string[])["Microsoft", "Orleans", "System", "Polly"])
+        foreach (var noisy in (string[])["Microsoft", "Orleans", "System", "Polly", "Yarp"])
             builder.Logging.AddFilter(noisy, level < LogLevel.Warning ? LogLevel.Warning : level);
         builder.Logging.AddFilter("Microsoft.Hosting.Lifetime", level);
 
@@ -54,6 +54,7 @@ internal static partial class ServerHost
             if (CertificateOf(settings) is { } certificate)
                 kestrel.ConfigureHttpsDefaults(https => https.ServerCertificate = certificate);
         });
+        builder.WebHost.UseKestrelHttpsConfiguration();
         builder.WebHost.UseShutdownTimeout(TimeSpan.FromSeconds(10));
         AddServices(builder.Services, settings);
         builder.Host.UseOrleans(silo => AddSilo(silo, settings));

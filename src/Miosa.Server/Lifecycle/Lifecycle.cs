@@ -22,6 +22,9 @@ internal enum Want
     /// <summary>The runtime says it is dead or gone.</summary>
     Died,
 
+    /// <summary>A persistent one is dead and its files are there.</summary>
+    Fell,
+
     /// <summary>Running and frozen as the row says: a crash may lie between an act and the write of its state.</summary>
     Match,
 }
@@ -31,7 +34,12 @@ internal enum Act
 {
     None,
     Freeze,
+
+    /// <summary>Or start again, when what ran has ended.</summary>
     Thaw,
+
+    /// <summary>End what runs and keep the files.</summary>
+    Park,
     Kill,
 }
 
@@ -48,7 +56,7 @@ internal sealed record Decision(MachineState Next, Act Act, IReadOnlyList<string
 ///        │                    │  └─────pause──────►│
 ///   boot failed/timed out     ├──died──► error     ├── destroy, stop, deadline (not persistent)
 ///        ▼                    ▼            ▼       ▼
-///    destroyed ◄──────── destroy, stop, deadline ──┘          a persistent machine pauses at stop and deadline
+///    destroyed ◄──────── destroy, stop, deadline ──┘          a persistent machine pauses at stop, deadline and death
 /// </code>
 /// The act comes before the state is written: when it fails, nothing changed and the caller may repeat. What a crash leaves between
 /// the two is put right by <see cref="Reconciliation"/>.
@@ -77,8 +85,8 @@ internal static class Lifecycle
         },
         Want.Stop => state switch
         {
-            MachineState.Running when persistent => Go(MachineState.Paused, Act.Freeze, EventNames.SandboxPaused),
-            MachineState.Paused when persistent => Stay(state),
+            MachineState.Running when persistent => Go(MachineState.Paused, Act.Park, EventNames.SandboxPaused),
+            MachineState.Paused when persistent => new Decision(state, Act.Park, []),
             _ => Destroy(state),
         },
         Want.Deadline => state switch
@@ -105,6 +113,13 @@ internal static class Lifecycle
             MachineState.Running or MachineState.Paused => Go(MachineState.Error, Act.Kill, EventNames.SandboxError),
             MachineState.Provisioning => Decide(state, persistent, Want.BootFailed),
             _ => Stay(state),
+        },
+        // Paused without memory: the next use starts it again where its files are.
+        Want.Fell => state switch
+        {
+            MachineState.Running when persistent => Go(MachineState.Paused, Act.None, EventNames.SandboxPaused),
+            MachineState.Paused when persistent => Stay(state),
+            _ => Decide(state, persistent, Want.Died),
         },
         Want.Match => state switch
         {

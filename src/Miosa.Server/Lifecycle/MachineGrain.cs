@@ -49,13 +49,20 @@ internal sealed partial class MachineGrain(
             return MachineAnswer.Of(row);
         if (want == Want.Died && await IsAliveAsync())
             return MachineAnswer.Of(row);
+        if (want == Want.Died && row.Persistent && await IsParkedAsync())
+            want = Want.Fell;
         var decision = Lifecycle.Decide(row.State, row.Persistent, want);
         if (decision.Refusal is { } refusal)
             return MachineAnswer.No(refusal);
         if (decision.ChangesNothing)
             return MachineAnswer.Of(row);
+        // Thawing what has no memory any more is starting it: nothing is asked of the runtime for nothing, a refused thaw leads here.
         if (await TryActAsync(decision, want) is { } failure)
-            return failure;
+        {
+            if (decision.Act != Act.Thaw || !row.Persistent || !await IsParkedAsync())
+                return failure;
+            return await StartAgainAsync(resident, decision);
+        }
         return MachineAnswer.Of(decision.Next == row.State ? row : await CommitAsync(resident, decision, reason));
     }
 
@@ -204,7 +211,7 @@ internal sealed partial class MachineGrain(
         directory.Add(resident);
         try
         {
-            var request = LaunchRequest(draft.Id, draft.Image, draft.Vcpus, draft.MemoryMb, draft.DiskMb, EgressFields.RequestOf(draft));
+            var request = LaunchRequest(draft.Id, draft.Image, draft.Vcpus, draft.MemoryMb, draft.DiskMb, EgressFields.RequestOf(draft), draft.Persistent);
             var isSnapshot = source?.StartsWith("snap_", StringComparison.Ordinal) == true;
             var info = source is null || isSnapshot
                 ? await runtime.LaunchAsync(request with { From = source }, ct)
@@ -238,7 +245,7 @@ internal sealed partial class MachineGrain(
         _ => MachineAnswer.No(Refusal.Unavailable($"the sandbox could not be started: {e.Message}")),
     };
 
-    public static RuntimeRequest LaunchRequest(string machine, string image, int vcpus, int memoryMb, int diskMb, EgressRequest egress) => new()
+    public static RuntimeRequest LaunchRequest(string machine, string image, int vcpus, int memoryMb, int diskMb, EgressRequest egress, bool isDurable = false) => new()
     {
         Machine = machine,
         Image = image,
@@ -248,6 +255,7 @@ internal sealed partial class MachineGrain(
         Hostname = "sandbox",
         Network = true,
         Egress = egress,
+        Durable = isDurable,
     };
 
     private Machine Running(Machine draft, string socket, string bootPath, long begun)
@@ -296,7 +304,7 @@ internal sealed partial class MachineGrain(
             ActRefused(log, decision.Act, MachineId, e.Message);
             if (isOver)
                 return null;
-            if (decision.Act == Act.Kill || await IsAliveAsync())
+            if (decision.Act is Act.Kill or Act.Park || await IsAliveAsync() || (decision.Act == Act.Thaw && await IsParkedAsync()))
                 return MachineAnswer.No(Refusal.Unavailable(e.Message));
             await Ask(Want.Died, e.Message);
             return MachineAnswer.No(Refusal.Conflict($"the sandbox died: {e.Message}"));
@@ -312,6 +320,9 @@ internal sealed partial class MachineGrain(
                 break;
             case Act.Thaw:
                 await runtime.ThawAsync(MachineId, CancellationToken.None);
+                break;
+            case Act.Park:
+                await runtime.StopAsync(MachineId, CancellationToken.None);
                 break;
             case Act.Kill:
                 await runtime.DestroyAsync(MachineId, CancellationToken.None);
@@ -329,6 +340,42 @@ internal sealed partial class MachineGrain(
         catch (Exception e) when (e is RuntimeDownException or RuntimeRefusedException)
         {
             return true;
+        }
+    }
+
+    private async Task<bool> IsParkedAsync()
+    {
+        try
+        {
+            return await runtime.InspectAsync(MachineId, CancellationToken.None) is { State: MachineStates.Dead };
+        }
+        catch (Exception e) when (e is RuntimeDownException or RuntimeRefusedException)
+        {
+            return false;
+        }
+    }
+
+    /// <summary>A new life on the files of the old one; when it fails the machine stays paused, and the next call tries again.</summary>
+    private async Task<MachineAnswer> StartAgainAsync(Resident resident, Decision decision)
+    {
+        using var limit = new CancellationTokenSource(TimeSpan.FromSeconds(settings.BootTimeoutSec), time);
+        try
+        {
+            var old = resident.Row;
+            var request = LaunchRequest(old.Id, old.Image, old.Vcpus, old.MemoryMb, old.DiskMb, EgressFields.RequestOf(old), isDurable: true);
+            var info = await runtime.StartAsync(request, limit.Token);
+            resident.Road ??= new GuestRoad(info.Socket);
+            await resident.Road.ConnectAsync(limit.Token);
+            // Its probe, if it has one, is for this life again.
+            if (old.Probe is not null)
+                directory.Replace(resident, old with { ReadyAt = null });
+            var row = await CommitAsync(resident, decision, reason: null);
+            await afterBoot.BeginAsync(resident, limit.Token);
+            return MachineAnswer.Of(row);
+        }
+        catch (Exception e) when (e is RuntimeRefusedException or RuntimeDownException or SocketException or IOException or GuestException or OperationCanceledException)
+        {
+            return MachineAnswer.No(Refusal.Unavailable($"the sandbox could not be started again; its files are kept: {e.Message}"));
         }
     }
 
@@ -362,6 +409,7 @@ internal sealed partial class MachineGrain(
 
     private static JsonObject? DataOf(string type, string? reason) => type switch
     {
+        EventNames.SandboxPaused when reason is not null => new JsonObject { ["reason"] = reason },
         EventNames.SandboxError => new JsonObject { ["reason"] = reason },
         EventNames.BuildFailed => new JsonObject { ["error"] = reason ?? "destroyed before it was ready", ["exit_code"] = 1 },
         EventNames.BuildTimedOut => new JsonObject { ["error"] = reason },

@@ -18,6 +18,9 @@ internal sealed class Machines(
     /// <summary>Commands to a machine just launched or restarted wait this long for its guest.</summary>
     private static readonly TimeSpan GuestPatience = TimeSpan.FromSeconds(5);
 
+    private const int DeathLooks = 10;
+    private static readonly TimeSpan BetweenDeathLooks = TimeSpan.FromMilliseconds(50);
+
     public RuntimeClient Runtime => runtime;
 
     public async ValueTask<Machine?> FindAsync(Caller caller, string idOrSlugOrName, CancellationToken ct)
@@ -60,6 +63,22 @@ internal sealed class Machines(
     /// </summary>
     public async ValueTask<Admitted> AdmitAsync(Resident resident, AdmitFor purpose, CancellationToken ct)
     {
+        var admitted = await TryAdmitAsync(resident, purpose, ct);
+        if (admitted.Refusal is not { Code: ErrorCodes.AgentUnavailable } || !resident.Row.Persistent)
+            return admitted;
+        // It may have died a moment ago, before anybody told: then it starts again for this call. If it lives, nothing changes.
+        for (var look = 0; look < DeathLooks && admitted.Refusal is { Code: ErrorCodes.AgentUnavailable }; look++)
+        {
+            await Task.Delay(BetweenDeathLooks, time, ct);
+            await GrainOf(resident.Row.Id).Ask(Want.Died, "it did not answer");
+            if (resident.Row.State != MachineState.Running)
+                admitted = await TryAdmitAsync(resident, purpose, ct);
+        }
+        return admitted;
+    }
+
+    private async ValueTask<Admitted> TryAdmitAsync(Resident resident, AdmitFor purpose, CancellationToken ct)
+    {
         var answer = await GrainOf(resident.Row.Id).Ask(Want.Use, reason: null);
         if (answer.Refusal is { } refusal)
             return new Admitted(refusal);
@@ -87,7 +106,8 @@ internal sealed class Machines(
     /// <summary>Makes a machine of a checked draft (its id is filled in here): from the pool when one is ready, else cold.</summary>
     public async Task<(Machine? Machine, Refusal? Refusal)> CreateAsync(Machine draft)
     {
-        while (pool.TryClaim(draft.Image) is { } warm)
+        // What is in the pool does not sync: a persistent one is made for itself.
+        while (!draft.Persistent && pool.TryClaim(draft.Image) is { } warm)
         {
             var slug = draft.Slug == PreviewHosts.OwnPart(draft.Id) ? PreviewHosts.OwnPart(warm.Id) : draft.Slug;
             var claimed = await GrainOf(warm.Id).Create(draft with { Id = warm.Id, Slug = slug }, isWarm: true);

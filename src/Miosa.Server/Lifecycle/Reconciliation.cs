@@ -10,7 +10,7 @@ namespace Miosa.Server.Lifecycle;
 /// <summary>
 /// Makes rows and machines agree, when the runtime connects, when it reports a death, and every <c>--sweep-sec</c>:
 /// 1. look at the rows, then list the machines (in this order: a row seen running before the list must be on it);
-/// 2. a running or paused row without a living machine: the grain looks again and writes the state error;
+/// 2. a running or paused row without a living machine: the grain looks again and writes the state error, or paused where the files are kept;
 /// 3. a row that is provisioning and nobody's work any more: failed;
 /// 4. frozen and running as the row says (a crash may lie between act and write);
 /// 5. a machine without a living row, and neither of the pool nor of a build: destroyed.
@@ -89,6 +89,9 @@ internal sealed partial class Reconciliation(
             var machine = machines.GetValueOrDefault(row.Id);
             switch (row.State)
             {
+                case MachineState.Paused when row.Persistent && machine is { State: MachineStates.Dead }:
+                    // Stopped: its files wait for the next use.
+                    break;
                 case MachineState.Running or MachineState.Paused when machine is null or { State: MachineStates.Dead }:
                     await ReportDeathAsync(row.Id, machine?.Reason ?? "the machine is gone");
                     break;

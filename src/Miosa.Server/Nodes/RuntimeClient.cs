@@ -87,6 +87,14 @@ internal sealed partial class RuntimeClient(ServerSettings settings, TimeProvide
         AskAsync(new RuntimeRequest { Op = RuntimeOps.Destroy, Machine = machine }, RuntimeWireJson.Default.RuntimeNothing, ct);
 
     /// <summary>The machine, or null when the runtime does not know it.</summary>
+    /// <summary>Ends what runs in the machine and keeps its disk.</summary>
+    public Task<MachineInfo> StopAsync(string machine, CancellationToken ct) =>
+        AskAsync(new RuntimeRequest { Op = RuntimeOps.Stop, Machine = machine }, RuntimeWireJson.Default.MachineInfo, ct);
+
+    /// <summary>Starts a dead machine again on the disk it had.</summary>
+    public Task<MachineInfo> StartAsync(RuntimeRequest request, CancellationToken ct) =>
+        AskAsync(request with { Op = RuntimeOps.Start }, RuntimeWireJson.Default.MachineInfo, ct);
+
     public async Task<MachineInfo?> InspectAsync(string machine, CancellationToken ct)
     {
         try

@@ -350,7 +350,7 @@ public sealed class Sandbox : IDisposable, IAsyncDisposable
     /// <inheritdoc cref="ForkAsync"/>
     public Sandbox Fork(ForkSandboxRequest? request = null) => pipeline.Send(ForkCall(request));
 
-    /// <summary>Pauses a persistent sandbox and destroys any other.</summary>
+    /// <summary>Ends what runs in a persistent sandbox and keeps its files: it is paused then, and starts again at the next call or resume. Destroys any other.</summary>
     /// <param name="cancellationToken">Ends the wait.</param>
     /// <returns>This sandbox, paused or destroyed.</returns>
     public Task<Sandbox> StopAsync(CancellationToken cancellationToken = default) => pipeline.SendAsync(SandboxCalls.Stop(Id).To(Adopt), cancellationToken);

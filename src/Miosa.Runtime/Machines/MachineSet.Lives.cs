@@ -1,0 +1,70 @@
+using Miosa.Runtime.Linux;
+using Miosa.Runtime.Network;
+using Miosa.Runtime.Wire;
+
+namespace Miosa.Runtime.Machines;
+
+/// <summary>A machine's disk may outlive what runs on it: after a stop, a death or a restart of the host it starts again where its files are.</summary>
+internal sealed partial class MachineSet
+{
+    /// <summary>Ends what runs in the machine and brings its files to the data volume. A dead one is left as it is.</summary>
+    public async Task<MachineInfo> StopAsync(RuntimeRequest request, CancellationToken ct)
+    {
+        var machine = Find(request);
+        await machine.Turn.WaitAsync(ct);
+        try
+        {
+            var record = RecordOf(machine);
+            if (record.Info.State != MachineStates.Dead)
+            {
+                Kill(machine, record.Info);
+                Bury(machine, record, await machine.Ended.WaitAsync(KillDeadline, ct), "stopped");
+            }
+            // Of the whole volume, as a file system has it; off the pool of threads that serve.
+            await Task.Run(() => Libc.SyncFileSystem(settings.DirectoryOf(machine.Id)), ct);
+            return RecordOf(machine).Info;
+        }
+        finally
+        {
+            machine.Turn.Release();
+        }
+    }
+
+    /// <summary>A new life on the old disk, with the limits it had. One that lives is left as it is; when it fails the machine stays dead and keeps its disk.</summary>
+    public async Task<MachineInfo> StartAgainAsync(RuntimeRequest request, CancellationToken ct)
+    {
+        var machine = Find(request);
+        var hostname = MachineChecks.Hostname(request.Hostname, machine.Id);
+        await machine.Turn.WaitAsync(ct);
+        try
+        {
+            var record = RecordOf(machine);
+            if (record.Info.State != MachineStates.Dead) return record.Info;
+            // Without the mapping the files would belong to the ids of the slot it had.
+            if (!isIdMapped) throw new Refusal(RuntimeErrors.BadRequest, "this host has no id-mapped mounts, which a machine needs to start again on its disk: use kernel 5.19 or later");
+            // Another object for another life: whoever still waits for the end of the old one must not bury the new one.
+            var next = new Machine(machine.Id) { Rootfs = record.Rootfs };
+            await next.Turn.WaitAsync(ct);
+            try
+            {
+                cgroups.Remove(machine.Id);
+                Tree.Delete(settings.RunDirectoryOf(machine.Id));
+                egress?.Close(record.Slot);
+                var info = record.Info with { State = MachineStates.Running, Reason = null, Pid = 0, StartedAt = TimeProvider.System.GetUtcNow(), BootMs = 0, FrozenMs = null, Usage = null };
+                Start(next, info, BaseOf(record), record.Rootfs, hostname, EgressPolicy.Of(request.Egress ?? record.Egress), copy: null, isDurable: true, kept: record.Subvolume);
+                machine.IsGone = true;
+                machines[machine.Id] = next;
+                slots.Release(record.Slot);
+                return next.Record!.Info; // Start sets it or throws
+            }
+            finally
+            {
+                next.Turn.Release();
+            }
+        }
+        finally
+        {
+            machine.Turn.Release();
+        }
+    }
+}
