@@ -115,6 +115,16 @@ public sealed class RestartTests(Tenant tenant) : IClassFixture<Tenant>
     }
 
     [Fact]
+    public async Task A_stopped_sandbox_cannot_lose_its_files_by_becoming_another_kind()
+    {
+        var id = await SandboxAsync();
+        await Api.RunAsync(id, "echo mine > /workspace/file");
+        (await Api.PostAsync($"sandboxes/{id}/stop")).Expect(200);
+        (await Api.PatchAsync($"sandboxes/{id}", """{"persistent":false}""")).Expect(409);
+        Assert.Equal("mine\n", await Api.RunAsync(id, "cat /workspace/file"));
+    }
+
+    [Fact]
     public async Task Every_line_that_was_synced_is_there_after_forks_pauses_snapshots_and_stops()
     {
         var id = await Api.CreateAsync("""{"image":"miosa-sandbox","persistent":true,"timeout_sec":600}""");

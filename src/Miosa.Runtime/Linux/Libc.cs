@@ -32,8 +32,18 @@ internal static unsafe partial class Libc
         if (syncfs(directory.Value) < 0) throw LinuxException.Last("syncfs", path);
     }
 
+    /// <summary>The names in the directory are on its device.</summary>
+    public static void SyncDirectory(string path)
+    {
+        using var directory = Open(path, O_RDONLY | O_DIRECTORY);
+        if (fsync(directory.Value) < 0) throw LinuxException.Last("fsync", path);
+    }
+
     [LibraryImport(C, SetLastError = true)]
     private static partial int syncfs(int fd);
+
+    [LibraryImport(C, SetLastError = true)]
+    private static partial int fsync(int fd);
 
     [LibraryImport(C, SetLastError = true)]
     internal static partial int close(int fd);

@@ -69,9 +69,14 @@ internal static class MachineFile
     public static void Write(string directory, MachineRecord record)
     {
         var path = directory + "/machine.json";
-        // Not synced: after a crash of the host no machine runs, and one whose file is missing is swept (docs/runtime-protocol.md).
-        File.WriteAllBytes(path + ".new", JsonSerializer.SerializeToUtf8Bytes(record, MachineJson.Default.MachineRecord));
+        using (var file = File.Create(path + ".new"))
+        {
+            JsonSerializer.Serialize(file, record, MachineJson.Default.MachineRecord);
+            // Of others not: after a crash of the host none of them runs, and one whose file is missing is swept (docs/runtime-protocol.md).
+            file.Flush(flushToDisk: record.IsDurable);
+        }
         Libc.Rename(path + ".new", path);
+        if (record.IsDurable) Libc.SyncDirectory(directory);
     }
 
     public static MachineRecord? Read(string directory)

@@ -47,6 +47,8 @@ internal sealed partial class MachineSet
             await next.Turn.WaitAsync(ct);
             try
             {
+                // Two lives on one disk would destroy it: whatever a start that was cut off has left goes first.
+                cgroups.KillAll(machine.Id);
                 cgroups.Remove(machine.Id);
                 Tree.Delete(settings.RunDirectoryOf(machine.Id));
                 egress?.Close(record.Slot);

@@ -157,6 +157,8 @@ internal sealed partial class MachineSet(
                     IsDurable = isDurable,
                 };
                 MachineFile.Write(directory, machine.Record);
+                // A new disk is a subvolume, which only a sync of the volume makes last.
+                if (isDurable && kept is null) Libc.SyncFileSystem(directory);
             });
             deaths.Watch(machine.Pidfd!, end => Died(machine, end)); // step 7 has set it
             if (settings.IsTraced) Log.Line($"machine {id}: {clock.Elapsed.TotalMilliseconds:f2} ms: {steps} | launcher us: {string.Join(' ', reply.Phases.Select(phase => $"{phase.Key}={phase.Value}"))}");
@@ -287,7 +289,12 @@ internal sealed partial class MachineSet(
             var machine = new Machine(id) { Record = record };
             machines[id] = machine;
             slots.Occupy(record.Slot);
-            if (record.Info.State == MachineStates.Dead) continue;
+            if (record.Info.State == MachineStates.Dead)
+            {
+                // A start that a kill of this process cut off: what it started is on no record.
+                cgroups.KillAll(id);
+                continue;
+            }
             var pidfd = Processes.OpenPidfd(record.Info.Pid);
             if (pidfd is not null && Processes.StartTime(record.Info.Pid) == record.PidStart)
             {

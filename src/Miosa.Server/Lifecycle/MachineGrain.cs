@@ -74,6 +74,9 @@ internal sealed partial class MachineGrain(
             return MachineAnswer.No(Refusal.Conflict($"the sandbox is {resident.Row.State.Wire()}"));
         var old = resident.Row;
         var row = Stamp(change.ApplyTo(old, time.GetUtcNow()), resident);
+        // It would be what a dead machine of its kind is: in error, without its files.
+        if (old is { Persistent: true, State: MachineState.Paused } && !row.Persistent && await IsParkedAsync())
+            return MachineAnswer.No(Refusal.Conflict("the sandbox is stopped and only its files are there: resume it before it stops being persistent"));
         var isResized = ShapeOf(row) != ShapeOf(old);
         if (isResized)
         {
