@@ -82,6 +82,9 @@ public sealed class RestartTests(Tenant tenant) : IClassFixture<Tenant>
         await Platform.KillServerAsync();
         await Platform.KillRuntimeAsync();
         pids.ForEach(pid => Process.GetProcessById(pid).Kill());
+        // Cgroups do not outlive a host either.
+        foreach (var id in (string[])[running, paused])
+            await WithoutCgroupsAsync(id);
         Platform.StartRuntime();
         await Platform.StartServerAsync();
 
@@ -155,6 +158,47 @@ public sealed class RestartTests(Tenant tenant) : IClassFixture<Tenant>
             Assert.Equal(Enumerable.Range(1, lines.Length).Select(i => $"{i:0000000}"), lines);
             Assert.True(lines.Length >= atLeast, $"{copy}: {lines.Length} of {atLeast}");
         }
+    }
+
+    private static Task WithoutCgroupsAsync(string machine) => Miosa.Platform.Platform.UntilAsync("the cgroups are gone", () =>
+    {
+        var folders = Directory.EnumerateDirectories("/sys/fs/cgroup", machine, new EnumerationOptions { RecurseSubdirectories = true, MaxRecursionDepth = 6 }).ToList();
+        // A frozen task does not even die.
+        foreach (var freezer in folders.Select(folder => Path.Combine(folder, "freezer.state")).Where(File.Exists))
+            File.WriteAllText(freezer, "THAWED");
+        try
+        {
+            folders.ForEach(Directory.Delete);
+        }
+        catch (IOException)
+        {
+            return Task.FromResult(false);
+        }
+        return Task.FromResult(true);
+    });
+
+    [Fact]
+    public async Task The_program_of_a_template_is_started_anew_in_a_new_life()
+    {
+        var id = await SandboxAsync();
+        const string order = """{"start_command":"exec httpd -f -p 3000 -h /workspace","port":3000}""";
+        await Api.RunAsync(id, "echo up > /workspace/index.html");
+        (await Api.PostAsync($"sandboxes/{id}/template/start", order)).Expect(200);
+        (await Api.PostAsync($"sandboxes/{id}/stop")).Expect(200);
+        (await Api.PostAsync($"sandboxes/{id}/template/start", order)).Expect(200);
+        Assert.Equal("up\n", await Api.RunAsync(id, "wget -q -O - http://127.0.0.1:3000/"));
+    }
+
+    [Fact]
+    public async Task Only_in_a_persistent_sandbox_does_fsync_reach_the_disk()
+    {
+        var kept = await SandboxAsync();
+        var passing = await Api.CreateAsync("""{"image":"miosa-busybox"}""");
+        const string options = "grep ' / ' /proc/mounts";
+        Assert.DoesNotContain("volatile", await Api.RunAsync(kept, options), StringComparison.Ordinal);
+        Assert.Contains("volatile", await Api.RunAsync(passing, options), StringComparison.Ordinal);
+        (await Api.PostAsync($"sandboxes/{kept}/stop")).Expect(200);
+        Assert.DoesNotContain("volatile", await Api.RunAsync(kept, options), StringComparison.Ordinal);
     }
 
     private async Task Until(string id, string state)

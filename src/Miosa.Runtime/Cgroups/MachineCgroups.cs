@@ -86,7 +86,7 @@ internal sealed class MachineCgroups
         }
     }
 
-    /// <summary>Kills what is left when the guest is gone, on hosts where the pid namespace has not done it already.</summary>
+    /// <summary>Kills what is left when the guest is gone, on hosts where the pid namespace has not done it already. Nothing, where the cgroup is gone.</summary>
     public void KillAll(string machine)
     {
         if (Kind == CgroupKind.None) return;
@@ -96,6 +96,8 @@ internal sealed class MachineCgroups
             using var pidfd = int.TryParse(line, NumberStyles.None, CultureInfo.InvariantCulture, out var pid) ? Processes.OpenPidfd(pid) : null;
             if (pidfd is not null) Processes.Kill(pidfd, Processes.SIGKILL);
         }
+        // A task frozen by the v1 freezer does not even die.
+        if (Kind == CgroupKind.V1 && plan.Freeze(machine, false) is { } thaw) Libc.TryWriteFile(thaw.Path, thaw.Value);
     }
 
     public void Remove(string machine)

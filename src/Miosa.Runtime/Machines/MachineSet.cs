@@ -481,7 +481,6 @@ internal sealed partial class MachineSet(
     {
         var oomKills = cgroups.Usage(machine.Id).OomKills;
         reason ??= end.Signal == Processes.SIGKILL && oomKills > 0 ? "out of memory" : end.Describe();
-        if (record.Info.State == MachineStates.Frozen && cgroups.Kind == CgroupKind.V1) cgroups.SetFrozen(machine.Id, false);
         cgroups.KillAll(machine.Id);
         cgroups.Remove(machine.Id);
         machine.Dispose();

@@ -378,7 +378,21 @@ internal sealed partial class MachineGrain(
         }
         catch (Exception e) when (e is RuntimeRefusedException or RuntimeDownException or SocketException or IOException or GuestException or OperationCanceledException)
         {
+            // Half started it would be taken for a frozen one, and go on without its entry point.
+            await TryParkAsync();
             return MachineAnswer.No(Refusal.Unavailable($"the sandbox could not be started again; its files are kept: {e.Message}"));
+        }
+    }
+
+    private async Task TryParkAsync()
+    {
+        try
+        {
+            await runtime.StopAsync(MachineId, CancellationToken.None);
+        }
+        catch (Exception e) when (e is RuntimeDownException or RuntimeRefusedException)
+        {
+            ActRefused(log, Act.Park, MachineId, e.Message);
         }
     }
 
