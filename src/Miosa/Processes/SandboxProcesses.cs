@@ -77,10 +77,10 @@ public sealed class SandboxProcesses
     /// <exception cref="NotFoundException">The sandbox has no such process.</exception>
     /// <exception cref="ConnectionException">The server could not be reached again.</exception>
     public IAsyncEnumerable<ProcessStreamEvent> StreamAsync(string pid, CancellationToken cancellationToken = default)
-        => Feed.EnumerateAsync(() => new ProcessFeed(pipeline, StreamCall(pid), null), cancellationToken);
+        => Feed.EnumerateAsync(() => new ProcessFeed(pipeline, StreamCall(pid)), cancellationToken);
 
     /// <inheritdoc cref="StreamAsync"/>
-    public IEnumerable<ProcessStreamEvent> Stream(string pid) => Feed.Enumerate(() => new ProcessFeed(pipeline, StreamCall(pid), null));
+    public IEnumerable<ProcessStreamEvent> Stream(string pid) => Feed.Enumerate(() => new ProcessFeed(pipeline, StreamCall(pid)));
 
     /// <summary>Writes to its standard input.</summary>
     /// <param name="pid">Its id.</param>
