@@ -28,6 +28,7 @@ public sealed class PreviewTests(Tenant tenant) : IClassFixture<Tenant>
                     self.send_response(200); self.send_header('Content-Type', 'text/event-stream'); self.send_header('Connection', 'close'); self.end_headers()
                     for i in range(3): self.wfile.write(b'data: %d\n\n' % i); self.wfile.flush(); time.sleep(0.3)
                 elif path == '/cookie': self.answer(b'set', headers=[('Set-Cookie', 'own=1; Domain=localhost; Path=/'), ('Set-Cookie', 'miosa_preview=stolen; Path=/')])
+                elif path == '/clear': self.answer(b'', headers=[('Clear-Site-Data', '"cookies"')])
                 elif path == '/redirect': self.answer(b'', 302, [('Location', 'http://169.254.169.254/latest/')])
                 elif path == '/ws':
                     key = base64.b64encode(hashlib.sha1((self.headers['Sec-WebSocket-Key'] + '258EAFA5-E914-47DA-95CA-C5AB0DC85B11').encode()).digest()).decode()
@@ -330,6 +331,7 @@ public sealed class PreviewTests(Tenant tenant) : IClassFixture<Tenant>
         using var browser = Browser();
         var set = await GetAsync(browser, new Uri(url, "/cookie"));
         Assert.Equal(["own=1; Path=/"], set.Headers.GetValues("Set-Cookie"));
+        Assert.False((await GetAsync(browser, new Uri(url, "/clear"))).Headers.Contains("Clear-Site-Data"));
         var redirect = await GetAsync(browser, new Uri(url, "/redirect"));
         Assert.Equal((HttpStatusCode.Redirect, "http://169.254.169.254/latest/"), (redirect.StatusCode, redirect.Headers.Location?.ToString()));
         // The API takes no cookie for a key.

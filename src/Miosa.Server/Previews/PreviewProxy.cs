@@ -176,8 +176,8 @@ internal sealed class PreviewProxy(
             target = context.Request.Path.ToUriComponent() is { Length: > 0 } path ? path : "/";
         var question = target.IndexOf('?', StringComparison.Ordinal);
         target = question < 0 ? target : target[..question];
-        // "//host/path" as a redirect would lead away.
-        return "/" + target.TrimStart('/');
+        // "//host/path" as a redirect would lead away; browsers take a backslash for a slash.
+        return "/" + target.TrimStart('/', '\\');
     }
 
     private static IEnumerable<Exception> Causes(Exception? e)

@@ -38,6 +38,8 @@ internal sealed class PreviewTransform(string path, QueryString query, string pr
         var headers = httpContext.Response.Headers;
         // That is ours to say.
         headers.Remove(PreviewPages.Header);
+        // It would clear the cookies of the whole domain, other previews' included.
+        headers.Remove("Clear-Site-Data");
         if (headers.SetCookie is { Count: > 0 } cookies)
             headers.SetCookie = cookies.Where(cookie => cookie is not null && !IsOurs(cookie)).Select(cookie => Narrowed(cookie!)).ToArray();
         // In the path form all previews and the API share one origin: a page must not have it.
