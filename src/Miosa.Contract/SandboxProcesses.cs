@@ -53,7 +53,7 @@ public sealed record ProcessInfo
     /// <summary>Label given at the start, or null.</summary>
     public string? Name { get; init; }
 
-    /// <summary>Command line; an array is joined with shell quoting; cut after 8,192 characters.</summary>
+    /// <summary>Command line; an array is joined with shell quoting; cut after 2,048 characters.</summary>
     public required string Command { get; init; }
 
     /// <summary>One of <see cref="ProcessStatus"/>.</summary>
@@ -74,7 +74,7 @@ public sealed record ProcessInfo
     /// <summary>The program's, 128+n after signal n, 124 after the time limit; null while it runs.</summary>
     public int? ExitCode { get; init; }
 
-    /// <summary>Always null in this version.</summary>
+    /// <summary>The lowest TCP port that it or what it started listens on; null where there is none, after its end, and in the answer of its start.</summary>
     public int? Port { get; init; }
 }
 

@@ -246,7 +246,7 @@ public sealed class ProcessTests(Tenant tenant) : IClassFixture<Tenant>
         var failed = (await Api.PostAsync($"sandboxes/{id}/processes", """{"command":["no-such-program"]}""")).Expect(201);
         Assert.Equal(("failed", 127), (failed.Text("status"), failed.Json.GetProperty("exit_code").GetInt32()));
         Assert.Equal("no-such-program: command not found\n", await LogsAsync(id, failed.Text("pid")));
-        foreach (var (body, field) in ((string, string)[])[("{}", "command"), ("""{"command":"true","cwd":"/no/such"}""", "cwd"), ("""{"command":"true","name":"entrypoint"}""", "name"), ("""{"command":"true","timeout_sec":-1}""", "timeout_sec")])
+        foreach (var (body, field) in ((string, string)[])[("{}", "command"), ("""{"command":"true","cwd":"/no/such"}""", "cwd"), ("""{"command":"true","name":"entrypoint"}""", "name"), ("""{"command":"true","name":"template"}""", "name"), ("""{"command":"true","timeout_sec":-1}""", "timeout_sec")])
         {
             var answer = await Api.PostAsync($"sandboxes/{id}/processes", body);
             Assert.Equal(422, answer.Status);
@@ -272,6 +272,21 @@ public sealed class ProcessTests(Tenant tenant) : IClassFixture<Tenant>
         Assert.Equal(404, (await other.PostAsync($"sandboxes/{id}/processes", """{"command":"true"}""")).Status);
         Assert.Equal(404, (await other.GetAsync($"sandboxes/{id}/processes")).Status);
         Assert.Equal("running", (await UntilAsync(id, pid, "running")).Text("status"));
+    }
+
+    [Fact]
+    public async Task The_port_of_a_process_is_told_also_when_a_child_of_a_child_listens_on_it()
+    {
+        var id = await SandboxAsync();
+        var pid = await StartAsync(id, "sh -c 'sh -c \"setsid python3 -m http.server 4321 & sleep 9999\"; true'; true");
+        var other = await StartAsync(id, "sleep 9999");
+        var until = DateTime.UtcNow.AddSeconds(30);
+        JsonElement port;
+        while ((port = (await Api.GetAsync($"sandboxes/{id}/processes/{pid}")).Expect(200).Json.GetProperty("port")).ValueKind == JsonValueKind.Null)
+            Assert.True(DateTime.UtcNow < until, "no port");
+        Assert.Equal(4321, port.GetInt32());
+        var list = (await Api.GetAsync($"sandboxes/{id}/processes")).Json.GetProperty("data").EnumerateArray().ToDictionary(p => p.GetProperty("pid").GetString()!, p => p.GetProperty("port").ToString());
+        Assert.Equal(("4321", ""), (list[pid], list[other]));
     }
 
     [Fact]

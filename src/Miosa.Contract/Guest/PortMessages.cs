@@ -22,9 +22,6 @@ internal sealed record PortConnectReply
 internal sealed record PortsCall
 {
     public string Verb { get; init; } = GuestVerb.Ports;
-
-    /// <summary>Also find the process behind each port, which reads every process of the machine.</summary>
-    public bool Owners { get; init; }
 }
 
 internal sealed record PortsReply
@@ -40,9 +37,4 @@ internal sealed record ListeningPort
 {
     public int Port { get; init; }
     public string? Address { get; init; }
-
-    /// <summary>Null when no process of the machine holds it, or owners were not asked for.</summary>
-    public int? Pid { get; init; }
-
-    public string? Program { get; init; }
 }

@@ -90,4 +90,7 @@ internal sealed record GuestProcess
     public long StartedMs { get; init; }
     public long? EndedMs { get; init; }
     public int? ExitCode { get; init; }
+
+    /// <summary>The lowest TCP port that it or what it started listens on; only in the answers of <c>process.list</c> and <c>process.get</c>.</summary>
+    public int? Port { get; init; }
 }

@@ -35,7 +35,7 @@ internal sealed class LinePieces(byte channel)
             if (_open[_count - 1] == (byte)'\n')
                 Write(_count, into);
             else if (_count == MaxBytes)
-                Write(WholeCharacters(_open), into);
+                Write(Utf8Text.WholeCharacters(_open), into);
         }
     }
 
@@ -50,15 +50,5 @@ internal sealed class LinePieces(byte channel)
         ProcessLog.Compose(channel, _open.AsSpan(0, count), into);
         _open.AsSpan(count, _count - count).CopyTo(_open);
         _count -= count;
-    }
-
-    /// <summary>How many of the bytes end on a character's border; all of them where the end is no UTF-8 anyway.</summary>
-    private static int WholeCharacters(ReadOnlySpan<byte> bytes)
-    {
-        var lead = bytes.Length - 1;
-        while (bytes.Length - lead < 4 && (bytes[lead] & 0xC0) == 0x80)
-            lead--;
-        var length = bytes[lead] switch { >= 0xF0 => 4, >= 0xE0 => 3, >= 0xC0 => 2, _ => 1 };
-        return lead + length > bytes.Length ? lead : bytes.Length;
     }
 }

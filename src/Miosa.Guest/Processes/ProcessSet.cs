@@ -20,10 +20,10 @@ internal static unsafe class ProcessSet
     private const int MaxRunning = 256;
     private const int MaxEnded = 256;
     private const int BufferBytes = 64 * 1024;
-    private const int MaxShown = 8192;
+    private const int MaxShown = 2048;
 
     /// <summary>The kernel's limit of process ids: adding it makes a number that no process can have.</summary>
-    private const int PidRange = 1 << 22;
+    public const int PidRange = 1 << 22;
 
     private const string Home = "/var/lib/miosa/processes";
 

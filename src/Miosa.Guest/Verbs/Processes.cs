@@ -23,12 +23,18 @@ internal static class Processes
 
     public static byte[] List(GuestStream stream, ReadOnlySpan<byte> open)
     {
-        foreach (var process in ProcessSet.All())
-            stream.Send(FrameChannel.Body, [.. Reply(process), (byte)'\n']);
+        var processes = ProcessSet.All();
+        var ports = processes.All(process => process.HasEnded) ? [] : ProcessPorts.Find();
+        foreach (var process in processes)
+            stream.Send(FrameChannel.Body, [.. Json(WithPort(process.Facts, ports)), (byte)'\n']);
         return JsonSerializer.SerializeToUtf8Bytes(new Done(), GuestJson.Wire.Done);
     }
 
-    public static byte[] Get(GuestStream stream, ReadOnlySpan<byte> open) => Reply(Named(open));
+    public static byte[] Get(GuestStream stream, ReadOnlySpan<byte> open)
+    {
+        var process = Named(open);
+        return Json(WithPort(process.Facts, process.HasEnded ? [] : ProcessPorts.Find()));
+    }
 
     public static byte[] Stop(GuestStream stream, ReadOnlySpan<byte> open)
     {
@@ -80,7 +86,12 @@ internal static class Processes
         return Reply(process);
     }
 
-    public static byte[] Reply(BackgroundProcess process) => JsonSerializer.SerializeToUtf8Bytes(process.Facts, GuestJson.Wire.GuestProcess);
+    public static byte[] Reply(BackgroundProcess process) => Json(process.Facts);
+
+    private static byte[] Json(GuestProcess facts) => JsonSerializer.SerializeToUtf8Bytes(facts, GuestJson.Wire.GuestProcess);
+
+    private static GuestProcess WithPort(GuestProcess facts, Dictionary<int, int> ports) =>
+        facts.State == GuestProcessState.Running && ports.TryGetValue(facts.Pid % ProcessSet.PidRange, out var port) ? facts with { Port = port } : facts;
 
     private static BackgroundProcess Named(ReadOnlySpan<byte> open) => ProcessSet.Find(Parse(open, GuestJson.Wire.ProcessCall).Pid);
 

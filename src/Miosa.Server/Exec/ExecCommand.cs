@@ -173,5 +173,5 @@ internal sealed partial record ExecCommand
     }
 
     [GeneratedRegex(@"\A[^=\0]{1,256}\z", RegexOptions.CultureInvariant)]
-    private static partial Regex EnvironmentName();
+    public static partial Regex EnvironmentName();
 }

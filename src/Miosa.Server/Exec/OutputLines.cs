@@ -1,6 +1,7 @@
 using System.Buffers;
 using System.Text;
 using System.Text.Encodings.Web;
+using Miosa.Guest;
 
 namespace Miosa.Server.Exec;
 
@@ -38,7 +39,7 @@ internal sealed class OutputLines
             if (open.WrittenSpan[^1] == '\n')
                 Cut(open.WrittenCount, into);
             else if (open.WrittenCount == MaxEncodedBytes)
-                Cut(WholeCharacters(open.WrittenSpan), into);
+                Cut(Utf8Text.WholeCharacters(open.WrittenSpan), into);
         }
     }
 
@@ -61,7 +62,7 @@ internal sealed class OutputLines
     {
         if (!Fits(bytes))
         {
-            var half = WholeCharacters(bytes[..(bytes.Length / 2)]);
+            var half = Utf8Text.WholeCharacters(bytes[..(bytes.Length / 2)]);
             Emit(bytes[..half], into);
             Emit(bytes[half..], into);
             return;
@@ -85,15 +86,5 @@ internal sealed class OutputLines
         {
             ArrayPool<byte>.Shared.Return(encoded);
         }
-    }
-
-    /// <summary>How many of the bytes end on a character's border; all of them where the end is no UTF-8 anyway.</summary>
-    private static int WholeCharacters(ReadOnlySpan<byte> bytes)
-    {
-        var lead = bytes.Length - 1;
-        while (lead > 0 && bytes.Length - lead < 4 && (bytes[lead] & 0xC0) == 0x80)
-            lead--;
-        var length = bytes[lead] switch { >= 0xF0 => 4, >= 0xE0 => 3, >= 0xC0 => 2, _ => 1 };
-        return lead > 0 && lead + length > bytes.Length ? lead : bytes.Length;
     }
 }

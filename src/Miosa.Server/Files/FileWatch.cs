@@ -103,8 +103,7 @@ internal static class FileWatch
         OldPath = change.OldPath,
         IsDir = change.IsDir,
         SizeBytes = change.Size is >= 0 ? change.Size : null,
-        // The machine may claim any time; the wire has years 1 to 9999.
-        Ts = DateTimeOffset.FromUnixTimeMilliseconds(Math.Clamp(change.AtMs, -62_135_596_800_000, 253_402_300_799_000)),
+        Ts = GuestTime.Of(change.AtMs),
         Message = change.Event == GuestChangeEvent.Rescan ? "more happened than could be told: look at the folder again" : null,
     };
 

@@ -47,9 +47,7 @@ internal static class FolderListing
 
     public static string TypeOf(GuestEntry entry) => entry.Type == GuestEntryType.Directory ? "directory" : entry.Type ?? "other";
 
-    public static DateTimeOffset ModifiedAt(GuestEntry entry) =>
-        // The machine may claim any time; the wire has years 1 to 9999.
-        DateTimeOffset.FromUnixTimeMilliseconds(Math.Clamp(entry.ModifiedMs, -62_135_596_800_000, 253_402_300_799_000));
+    public static DateTimeOffset ModifiedAt(GuestEntry entry) => GuestTime.Of(entry.ModifiedMs);
 
     private static FileEntry EntryOf(GuestEntry entry) => new()
     {

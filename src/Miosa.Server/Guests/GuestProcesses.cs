@@ -9,8 +9,8 @@ namespace Miosa.Server.Guests;
 /// <summary>The background processes of a machine.</summary>
 internal static class GuestProcesses
 {
-    /// <summary>A guest keeps 512 of them; a command line of 8,192 characters, in JSON escapes, with room.</summary>
-    private const int MaxListBytes = 512 * 64 * 1024;
+    /// <summary>A guest keeps 512 of them; a command line of 2,048 characters, in JSON escapes, with room.</summary>
+    private const int MaxListBytes = 512 * 16 * 1024;
 
     public static Task<GuestProcess> StartProcessAsync(this GuestConnection guest, ProcessStartCall start, CancellationToken ct) =>
         AskAsync(guest, GuestVerb.ProcessStart, start, GuestJson.Wire.ProcessStartCall, ct);

@@ -1,8 +1,6 @@
 using System.Buffers;
 using System.Collections.Concurrent;
-using System.Globalization;
 using System.Net.Sockets;
-using System.Text;
 using System.Text.Json.Nodes;
 using Miosa.Guest;
 using Miosa.Server.Guests;
@@ -125,30 +123,9 @@ internal sealed partial class AfterBoot(MachineDirectory directory, IServiceProv
         }
     }
 
-    /// <summary>Looks for a listening socket in the machine's own table: no program of the image is needed, and nothing is connected.</summary>
-    private static async Task<bool> ListensAsync(Resident resident, int port, CancellationToken ct)
-    {
-        if (resident.Road is not { } road)
-            return false;
-        var guest = await road.ConnectAsync(ct);
-        foreach (var table in (string[])["/proc/net/tcp", "/proc/net/tcp6"])
-        {
-            await using var file = await guest.OpenReadAsync(table, 0, null, ct);
-            using var text = new MemoryStream();
-            await file.CopyToAsync(text, ct);
-            if (HasListener(Encoding.ASCII.GetString(text.ToArray()), port))
-                return true;
-        }
-        return false;
-    }
-
-    /// <summary>A line is "sl local remote state …", the local address ends in the port in hexadecimal, and 0A means listening.</summary>
-    private static bool HasListener(string table, int port)
-    {
-        var end = ":" + port.ToString("X4", CultureInfo.InvariantCulture);
-        return table.Split('\n').Select(line => line.Split(' ', StringSplitOptions.RemoveEmptyEntries))
-            .Any(words => words.Length > 3 && words[3] == "0A" && words[1].EndsWith(end, StringComparison.Ordinal));
-    }
+    /// <summary>By the machine's own table: no program of the image is needed, and nothing is connected.</summary>
+    private static async Task<bool> ListensAsync(Resident resident, int port, CancellationToken ct) =>
+        resident.Road is { } road && (await (await road.ConnectAsync(ct)).ListeningPortsAsync(ct)).Contains(port);
 
     private async Task<bool> ExitsWithZeroAsync(Resident resident, string shell, string? url, CancellationToken ct)
     {

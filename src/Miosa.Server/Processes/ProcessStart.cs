@@ -3,6 +3,7 @@ using Miosa.Server.Exec;
 using Miosa.Server.Guests;
 using Miosa.Server.Host;
 using Miosa.Server.Lifecycle;
+using Miosa.Server.Templates;
 
 namespace Miosa.Server.Processes;
 
@@ -20,8 +21,8 @@ internal static class ProcessStart
         if (refusal is not null)
             return Reply.Refuse(refusal);
         var name = fields.Text("name", MaxName, allowEmpty: true);
-        if (name == AfterBoot.EntrypointName)
-            fields.Fail("name", $"\"{AfterBoot.EntrypointName}\" is the name of the sandbox's own entry point");
+        if (name is AfterBoot.EntrypointName or TemplateStart.ProgramName)
+            fields.Fail("name", $"\"{name}\" is the name of a process that the sandbox starts itself");
         var (command, faults) = ExecCommand.Of(fields, Longest);
         if (command is null)
             return Reply.Refuse(faults!); // one of the two is always there

@@ -1,5 +1,6 @@
 using System.Globalization;
 using Miosa.Guest;
+using Miosa.Server.Guests;
 
 namespace Miosa.Server.Processes;
 
@@ -20,12 +21,10 @@ internal static class ProcessView
             Status = status,
             State = status,
             Cwd = process.Cwd,
-            StartedAt = Time(process.StartedMs),
-            EndedAt = process.EndedMs is { } ended ? Time(ended) : null,
+            StartedAt = GuestTime.Of(process.StartedMs),
+            EndedAt = process.EndedMs is { } ended ? GuestTime.Of(ended) : null,
             ExitCode = process.ExitCode,
+            Port = process.Port is >= 1 and <= 65_535 ? process.Port : null,
         };
     }
-
-    // The wire has years 1 to 9999.
-    public static DateTimeOffset Time(long unixMs) => DateTimeOffset.FromUnixTimeMilliseconds(Math.Clamp(unixMs, -62_135_596_800_000, 253_402_300_799_000));
 }

@@ -11,14 +11,16 @@ namespace Miosa.Server.Templates;
 
 /// <summary>
 /// The program of a template in a sandbox: 1. the install command, to its end; 2. the start command, left running; 3. wait until it is up.
-/// The program's process id is kept in the sandbox, so that the same call again finds it running and starts no second one.
+/// The program is a background process with a name of its own, so that the same call again finds it running and starts no second one.
 /// </summary>
 internal sealed class TemplateStart(Machines machines, TemplateSet templates, SandboxView view, TimeProvider time)
 {
     private const int MaxSeconds = 3600;
     private const int KeptOutput = 4096;
-    private const string PidFile = "/tmp/.miosa-template.pid";
-    private const string OutputFile = "/tmp/template-start.log";
+    private const int KeptLines = 100;
+
+    /// <summary>The name of the process that the program is: by it the same call again finds it running.</summary>
+    public const string ProgramName = "template";
 
     private static readonly TimeSpan FirstPause = TimeSpan.FromMilliseconds(50);
     private static readonly TimeSpan LongestPause = TimeSpan.FromSeconds(1);
@@ -82,28 +84,22 @@ internal sealed class TemplateStart(Machines machines, TemplateSet templates, Sa
 
     private async Task<(string? Pid, Refusal? Refusal)> RunAsync(Admitted admitted, StartOrder order, CancellationToken ct)
     {
+        var guest = admitted.Guest;
         try
         {
-            var (found, running, _) = await ShellAsync(admitted, $"p=$(cat {PidFile} 2>/dev/null) && kill -0 \"$p\" 2>/dev/null && echo \"$p\"", null, OneProbe, ct);
-            var pid = found == 0 ? running.Trim() : null;
-            if (pid is null && order.Install is { } install)
+            var program = (await guest.ListProcessesAsync(ct)).LastOrDefault(process => process.Name == ProgramName && process.State == GuestProcessState.Running);
+            if (program is null && order.Install is { } install)
             {
                 var (code, output, isLate) = await ShellAsync(admitted, $"(\n{install}\n) 2>&1", order.Workdir, TimeSpan.FromSeconds(order.InstallSec), ct);
                 if (code != 0)
                     return (null, Refusal.Conflict($"the install command {(isLate ? $"was not over after {order.InstallSec} s" : $"ended with exit code {code}")}: {output}"));
             }
-            if (pid is null)
-            {
-                // In the background of a shell that ends: the program belongs to the machine, not to this request.
-                var shell = $"( (\n{order.Start}\n) </dev/null >{OutputFile} 2>&1 & echo $! >{PidFile} ); cat {PidFile}";
-                var (code, output, _) = await ShellAsync(admitted, shell, order.Workdir, OneProbe, ct);
-                if (code != 0)
-                    return (null, Refusal.Conflict($"the start command could not be run: {output}"));
-                pid = output.Trim();
-            }
-            if (order.Probe is { } probe && await WaitAsync(admitted, pid, probe, order, ct) is { } failure)
+            // Not cancelled with the request: what was started is found by its name the next time.
+            program ??= await guest.StartProcessAsync(
+                new ProcessStartCall { Shell = order.Start, Name = ProgramName, Cwd = order.Workdir, Env = admitted.Env.ToDictionary() }, CancellationToken.None);
+            if (order.Probe is { } probe && await WaitAsync(admitted, program.Pid, probe, order, ct) is { } failure)
                 return (null, failure);
-            return (pid.Length is > 0 and < 12 && pid.All(char.IsAsciiDigit) ? pid : null, null);
+            return (program.Pid.ToString(CultureInfo.InvariantCulture), null);
         }
         catch (GuestException e)
         {
@@ -114,7 +110,7 @@ internal sealed class TemplateStart(Machines machines, TemplateSet templates, Sa
     }
 
     /// <summary>Null when it is up.</summary>
-    private async Task<Refusal?> WaitAsync(Admitted admitted, string pid, ReadinessProbe probe, StartOrder order, CancellationToken ct)
+    private async Task<Refusal?> WaitAsync(Admitted admitted, int pid, ReadinessProbe probe, StartOrder order, CancellationToken ct)
     {
         var begun = time.GetTimestamp();
         for (var pause = FirstPause; ; pause = pause * 2 > LongestPause ? LongestPause : pause * 2)
@@ -122,10 +118,10 @@ internal sealed class TemplateStart(Machines machines, TemplateSet templates, Sa
             if (await IsUpAsync(admitted, probe, order.Workdir, ct))
                 return null;
             var isLate = time.GetElapsedTime(begun) > TimeSpan.FromSeconds(order.StartSec);
-            var isGone = (await ShellAsync(admitted, $"kill -0 {pid} 2>/dev/null", null, OneProbe, ct)).Code != 0;
+            var isGone = (await admitted.Guest.GetProcessAsync(pid, ct)).State != GuestProcessState.Running;
             if (isLate || isGone)
             {
-                var (_, output, _) = await ShellAsync(admitted, $"tail -c {KeptOutput} {OutputFile}", null, OneProbe, ct);
+                var (output, _) = await admitted.Guest.TailProcessAsync(pid, KeptLines, KeptOutput, ct);
                 return Refusal.Conflict((isGone ? "the program ended before it was up" : $"the program was not up after {order.StartSec} s") + $": {output}");
             }
             await Task.Delay(pause, time, ct);
@@ -134,12 +130,11 @@ internal sealed class TemplateStart(Machines machines, TemplateSet templates, Sa
 
     private static async Task<bool> IsUpAsync(Admitted admitted, ReadinessProbe probe, string? workdir, CancellationToken ct)
     {
-        var shell = probe.Type switch
-        {
-            "tcp" => $"cat /proc/net/tcp /proc/net/tcp6 2>/dev/null | grep -qE '^ *[0-9]+: [0-9A-F]+:{probe.Port.ToString("X4", CultureInfo.InvariantCulture)} [0-9A-F:]+ 0A '",
-            "http" => $"curl -fsS -o /dev/null -m 5 -- '{probe.Url?.Replace("'", "'\\''", StringComparison.Ordinal)}' || wget -q -T 5 -O /dev/null '{probe.Url?.Replace("'", "'\\''", StringComparison.Ordinal)}'",
-            _ => probe.Command ?? "false",
-        };
+        if (probe.Type == "tcp")
+            return (await admitted.Guest.ListeningPortsAsync(ct)).Contains(probe.Port);
+        var shell = probe.Type == "http"
+            ? $"curl -fsS -o /dev/null -m 5 -- '{probe.Url?.Replace("'", "'\\''", StringComparison.Ordinal)}' || wget -q -T 5 -O /dev/null '{probe.Url?.Replace("'", "'\\''", StringComparison.Ordinal)}'"
+            : probe.Command ?? "false";
         return (await ShellAsync(admitted, shell, workdir, OneProbe, ct)).Code == 0;
     }
 

@@ -1,9 +1,8 @@
-using System.Text.RegularExpressions;
 using Miosa.Guest;
+using Miosa.Server.Exec;
 using Miosa.Server.Guests;
 using Miosa.Server.Host;
 using Miosa.Server.Lifecycle;
-using Miosa.Server.Processes;
 
 namespace Miosa.Server.Terminals;
 
@@ -11,7 +10,7 @@ namespace Miosa.Server.Terminals;
 /// Terminals, and commands over a WebSocket (group Sandbox exec). A terminal belongs to the machine's guest: it outlives sockets and this process,
 /// and ends with its program, by its DELETE, or with the machine.
 /// </summary>
-internal static partial class TerminalEndpoints
+internal static class TerminalEndpoints
 {
     public const int MaxSize = 1000;
 
@@ -67,7 +66,7 @@ internal static partial class TerminalEndpoints
         var (cols, rows) = (fields.Int("cols", 1, MaxSize) ?? 80, fields.Int("rows", 1, MaxSize) ?? 24);
         var shell = fields.Text("shell", 4096);
         var cwd = fields.Text("cwd", 4096);
-        var env = fields.TextMap("env", EnvironmentName(), maxLength: 16_384);
+        var env = fields.TextMap("env", ExecCommand.EnvironmentName(), maxLength: 16_384);
         if (env?.Sum(pair => pair.Key.Length + pair.Value.Length) > 16_384)
             fields.Fail("env", "must have at most 16384 characters in all");
         if ((refusal ?? fields.Errors()) is { } faulty)
@@ -185,10 +184,7 @@ internal static partial class TerminalEndpoints
             Rows = terminal.Rows,
             Shell = terminal.Shell,
             WsUrl = $"{(request.IsHttps ? "wss" : "ws")}://{request.Host}{Routes.Base}/sandboxes/{Uri.EscapeDataString(context.PathValue("sandbox_id"))}/terminal/{id}/ws",
-            CreatedAt = ProcessView.Time(terminal.StartedMs),
+            CreatedAt = GuestTime.Of(terminal.StartedMs),
         };
     }
-
-    [GeneratedRegex(@"\A[^=\0]{1,256}\z", RegexOptions.CultureInvariant)]
-    private static partial Regex EnvironmentName();
 }
