@@ -11,7 +11,8 @@ namespace Miosa.Server.Tests;
 /// <summary>The routes of the real application against the contract, and the database model against its migrations. No server runs.</summary>
 public sealed class RouteTests : IDisposable
 {
-    private static readonly string[] GroupsOfNow = ["Sandboxes", "Sandbox exec", "Sandbox files", "Sandbox env", "Sandbox processes", "Sandbox previews", "Sandbox shares", "Sandbox snapshots", "Sandbox observation", "Sandbox templates", "System"];
+    private static readonly string[] GroupsOfNow = ["Sandboxes", "Sandbox exec", "Sandbox files", "Sandbox env", "Sandbox processes", "Sandbox previews", "Sandbox shares", "Sandbox snapshots", "Sandbox observation", "Sandbox templates", "System",
+        "Workspaces", "Tenant", "Settings", "Regions", "Dashboard", "Analytics", "Audit log", "Usage", "Quotas", "Credits", "Webhooks", "API keys", "Events"];
 
     private readonly string folder = Directory.CreateTempSubdirectory("miosa-routes").FullName;
     private readonly Microsoft.AspNetCore.Builder.WebApplication app;
