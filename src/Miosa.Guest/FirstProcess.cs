@@ -13,34 +13,37 @@ internal static class FirstProcess
     private const int MaxConnections = 64;
 
     private static int s_connections;
+    private static int s_wake = -1;
 
     public static long StartedAtMs { get; } = Environment.TickCount64;
 
-    public static int Run(int listener)
+    /// <param name="path">Where to listen; null for the inherited socket.</param>
+    public static int Run(string? path)
     {
-        if (!Libc.IsOpen(listener))
-        {
-            Console.Error.WriteLine("miosa-guest: descriptor 3 is not open; it must be a listening unix socket");
+        if (Door.Open(path) is not { } door)
             return 2;
-        }
         Libc.UseOneHeap();
         _ = Libc.Umask(0b000_010_010);
-        Libc.SetCloseOnExec(listener);
-        // A pipe must never become descriptor 0, 1 or 2: the launcher moves pipes there.
-        for (var fd = 0; fd < 3; fd++)
+        var childEnded = Libc.EventFd();
+        // A pipe must never become descriptor 0 to 3: the launcher moves pipes there.
+        for (var fd = 0; fd <= 3; fd++)
         {
             if (!Libc.IsOpen(fd))
-                Libc.Dup(listener);
+                Libc.Dup(childEnded);
         }
-        var childEnded = Libc.EventFd();
+        s_wake = childEnded;
         Libc.OnSignal(Libc.SigPipe, 1);
         Libc.OnSignal(Libc.SigChild, LaunchStub.ChildEndedHandler(childEnded));
         var leftovers = new LeftoverPipes(childEnded);
-        Serve(listener, childEnded, leftovers);
+        door.Listen();
+        Serve(door, childEnded, leftovers);
         return 3;
     }
 
-    private static void Serve(int listener, int childEnded, LeftoverPipes leftovers)
+    /// <summary>Lets the main thread look at what has changed.</summary>
+    public static void Wake() => Libc.Signal(s_wake);
+
+    private static void Serve(Door door, int childEnded, LeftoverPipes leftovers)
     {
         var polled = new PollEntry[2 + LeftoverPipes.Most];
         while (true)
@@ -48,7 +51,9 @@ internal static class FirstProcess
             while (Libc.ReapOne())
             {
             }
-            polled[0] = new PollEntry { Fd = listener, Events = PollEntry.In };
+            if (door.IsClosing)
+                door.CloseAndReopen();
+            polled[0] = new PollEntry { Fd = door.Listener, Events = PollEntry.In };
             polled[1] = new PollEntry { Fd = childEnded, Events = PollEntry.In };
             var count = 2 + leftovers.AddTo(polled.AsSpan(2));
             Libc.Poll(polled.AsSpan(0, count), -1);
@@ -56,33 +61,38 @@ internal static class FirstProcess
                 Libc.ClearSignal(childEnded);
             leftovers.Drain(polled.AsSpan(2, count - 2));
             if ((polled[0].Revents & PollEntry.In) != 0)
-                Accept(listener, leftovers);
+                Accept(door, leftovers);
             else if (polled[0].Revents != 0)
                 return;
         }
     }
 
-    private static void Accept(int listener, LeftoverPipes leftovers)
+    private static void Accept(Door door, LeftoverPipes leftovers)
     {
-        var socket = Libc.Accept(listener);
+        var socket = Libc.Accept(door.Listener);
         if (socket < 0)
             return;
         // Refused by closing: the host sees the end of the connection before HELLO and tries again later.
-        if (Interlocked.Increment(ref s_connections) > MaxConnections || !TryServe(new Connection(socket, leftovers)))
+        if (Interlocked.Increment(ref s_connections) > MaxConnections || !TryServe(door, new Connection(socket, leftovers)))
         {
             Interlocked.Decrement(ref s_connections);
             Libc.Close(socket);
         }
     }
 
-    private static bool TryServe(Connection connection)
+    private static bool TryServe(Door door, Connection connection)
     {
-        return Threads.TryStart(
-            () =>
-            {
-                connection.Serve();
-                Interlocked.Decrement(ref s_connections);
-            },
-            ConnectionStack);
+        door.Add(connection);
+        if (Threads.TryStart(() => Run(door, connection), ConnectionStack))
+            return true;
+        door.Remove(connection);
+        return false;
+    }
+
+    private static void Run(Door door, Connection connection)
+    {
+        connection.Serve();
+        door.Remove(connection);
+        Interlocked.Decrement(ref s_connections);
     }
 }

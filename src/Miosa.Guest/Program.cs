@@ -1,4 +1,5 @@
 using Miosa.Guest;
 
-// PID 1 of a machine. File descriptor 3 is a listening unix socket, inherited from whoever made the machine; it is the only door.
-return FirstProcess.Run(listener: 3);
+// PID 1 of a machine. File descriptor 3 is a listening unix socket, inherited from whoever made the machine, or the one argument is a path to
+// make it at; it is the only door.
+return FirstProcess.Run(args is [var path, ..] ? path : null);

@@ -96,7 +96,7 @@ public sealed partial class Machine : IAsyncDisposable
             if (await CountAsync(commandPart) == 0)
                 return true;
         }
-        while (since.Elapsed < TimeSpan.FromSeconds(5));
+        while (since.Elapsed < TimeSpan.FromSeconds(20));
         return false;
     }
 

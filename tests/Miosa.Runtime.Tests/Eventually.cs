@@ -6,10 +6,12 @@ namespace Miosa.Runtime.Tests;
 /// <summary>Waits for a fact, with a deadline.</summary>
 internal static class Eventually
 {
-    public static async Task TrueAsync(Func<bool> fact, string what)
+    public static Task TrueAsync(Func<bool> fact, string what) => TrueAsync(() => Task.FromResult(fact()), what);
+
+    public static async Task TrueAsync(Func<Task<bool>> fact, string what)
     {
         var clock = Stopwatch.StartNew();
-        while (!fact())
+        while (!await fact())
         {
             Assert.True(clock.Elapsed < TimeSpan.FromSeconds(30), $"{what} did not come");
             await Task.Delay(5);

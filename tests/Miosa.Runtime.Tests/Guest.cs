@@ -57,6 +57,19 @@ internal static class Guest
         }
     }
 
+    /// <summary>Closes the guest's door, so that the memory of its machine can be written.</summary>
+    public static async Task SuspendAsync(string socketPath)
+    {
+        using var deadline = new CancellationTokenSource(TimeSpan.FromSeconds(60));
+        using var socket = new Socket(AddressFamily.Unix, SocketType.Stream, ProtocolType.Unspecified);
+        await socket.ConnectAsync(new UnixDomainSocketEndPoint(socketPath), deadline.Token);
+        await using var stream = new NetworkStream(socket);
+        await ReadAsync(stream, deadline.Token);
+        await WriteAsync(stream, Open, 0, """{"verb":"suspend"}"""u8.ToArray(), deadline.Token);
+        var (type, _, payload) = await ReadAsync(stream, deadline.Token);
+        Assert.True(type == Result, Encoding.UTF8.GetString(payload));
+    }
+
     private static async Task WriteAsync(Stream stream, byte type, ushort channel, byte[] payload, CancellationToken ct)
     {
         var frame = new byte[12 + payload.Length];

@@ -12,6 +12,7 @@ namespace Miosa.Guest;
 [JsonSerializable(typeof(GuestError))]
 [JsonSerializable(typeof(InfoCall))]
 [JsonSerializable(typeof(InfoReply))]
+[JsonSerializable(typeof(SuspendCall))]
 [JsonSerializable(typeof(Done))]
 [JsonSerializable(typeof(ExecCall))]
 [JsonSerializable(typeof(ExecReply))]

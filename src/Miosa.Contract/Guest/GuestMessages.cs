@@ -31,6 +31,7 @@ internal static class GuestVerb
     public const string Info = "info";
     public const string PortConnect = "port.connect";
     public const string Ports = "ports";
+    public const string Suspend = "suspend";
 }
 
 /// <summary>The codes an ERROR frame can carry.</summary>
@@ -74,6 +75,11 @@ internal sealed record InfoReply
     public string? Version { get; init; }
     public long UptimeMs { get; init; }
     public int Processes { get; init; }
+}
+
+internal sealed record SuspendCall
+{
+    public string Verb { get; init; } = GuestVerb.Suspend;
 }
 
 /// <summary>The answer of verbs that have nothing to tell.</summary>

@@ -1,4 +1,5 @@
 using System.Runtime.InteropServices;
+using System.Text;
 
 namespace Miosa.Guest.Linux;
 
@@ -10,6 +11,27 @@ internal static unsafe partial class Libc
     private const int BothDirections = 2;
     private const int InternetV4 = 2;
     private const int InternetV6 = 10;
+
+    /// <summary>A listening unix socket at a path, which must be free or a socket that nobody listens at any more.</summary>
+    public static int Listen(ReadOnlySpan<byte> path)
+    {
+        const int unix = 1;
+        const int stream = 1;
+        const int backlog = 128;
+        // struct sockaddr_un: the family in two bytes, the path and its zero.
+        const int longest = 107;
+        if (path.Length > longest)
+            throw new LinuxException("bind", "the path is longer than " + longest + " bytes", Errno.ENAMETOOLONG);
+        var name = stackalloc byte[110];
+        new Span<byte>(name, 110).Clear();
+        name[0] = unix;
+        path.CopyTo(new Span<byte>(name + 2, longest));
+        _ = UnlinkAt(AtCwd, new ReadOnlySpan<byte>(name + 2, path.Length + 1), 0);
+        var fd = Check(SocketRaw(unix, stream | CloseOnExec, 0), "socket", "unix");
+        Check(BindRaw(fd, name, 110), "bind", Encoding.UTF8.GetString(path));
+        Check(ListenRaw(fd, backlog), "listen", Encoding.UTF8.GetString(path));
+        return fd;
+    }
 
     /// <summary>A connection, or -1 with the reason in <see cref="LastErrno"/>.</summary>
     public static int Accept(int listener)
@@ -99,6 +121,12 @@ internal static unsafe partial class Libc
 
     [LibraryImport("libc", EntryPoint = "socket", SetLastError = true)]
     private static partial int SocketRaw(int family, int type, int protocol);
+
+    [LibraryImport("libc", EntryPoint = "bind", SetLastError = true)]
+    private static partial int BindRaw(int socket, void* address, uint length);
+
+    [LibraryImport("libc", EntryPoint = "listen", SetLastError = true)]
+    private static partial int ListenRaw(int socket, int backlog);
 
     [LibraryImport("libc", EntryPoint = "connect", SetLastError = true)]
     private static partial int ConnectRaw(int socket, void* address, uint length);

@@ -42,6 +42,7 @@ internal static class VerbTable
         (GuestVerb.Info, Info.Run),
         (GuestVerb.PortConnect, PortConnect.Run),
         (GuestVerb.Ports, ListPorts.Run),
+        (GuestVerb.Suspend, Suspend.Run),
     ];
 
     /// <summary>The payload of HELLO.</summary>
@@ -51,13 +52,13 @@ internal static class VerbTable
 
     public static string Version { get; } = typeof(VerbTable).Assembly.GetName().Version?.ToString(3) ?? "0.0.0";
 
-    public static Verb Find(ReadOnlySpan<byte> open)
+    public static (string Name, Verb Verb) Find(ReadOnlySpan<byte> open)
     {
         var name = NameIn(open) ?? throw GuestFailure.BadRequest("OPEN names no verb");
-        foreach (var (known, verb) in s_verbs)
+        foreach (var entry in s_verbs)
         {
-            if (known == name)
-                return verb;
+            if (entry.Name == name)
+                return entry;
         }
         throw new GuestFailure(GuestErrorCode.Unsupported, "this guest has no verb \"" + name + "\"");
     }

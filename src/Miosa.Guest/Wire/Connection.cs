@@ -194,7 +194,8 @@ internal sealed unsafe class Connection(int socket, LeftoverPipes leftovers)
         FrameType.Error, id, 0,
         JsonSerializer.SerializeToUtf8Bytes(new GuestError { Code = GuestErrorCode.Busy, Message = message }, GuestJson.Wire.GuestError));
 
-    private void Lose()
+    /// <summary>Ends it; whoever serves it sees the end.</summary>
+    public void Lose()
     {
         _lost = true;
         Libc.Shutdown(socket);

@@ -46,7 +46,9 @@ internal static class StreamRun
     {
         try
         {
-            return (FrameType.Result, VerbTable.Find(open)(stream, open));
+            var (name, verb) = VerbTable.Find(open);
+            using var call = Door.Begin(name);
+            return (FrameType.Result, verb(stream, open));
         }
         catch (GuestFailure e)
         {

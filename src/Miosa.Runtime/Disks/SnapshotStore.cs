@@ -43,16 +43,26 @@ internal sealed class SnapshotStore
 
     public string DiskOf(string id) => $"{directory}/{id}/disk";
 
-    /// <summary>Copies the disk of a machine that stands still.</summary>
-    public SnapshotRecord Add(SnapshotRecord draft, string machineDirectory)
+    public string MemoryOf(string id) => $"{directory}/{id}/memory";
+
+    /// <summary>Digests of programs of guests that must stay.</summary>
+    public IEnumerable<string> Guests => records.Values.Select(record => record.Guest).OfType<string>();
+
+    /// <summary>Copies a machine: <paramref name="standStill"/> writes its memory into the folder it is given, if that is wanted, and runs what copies the disk at the same moment.</summary>
+    public SnapshotRecord Add(SnapshotRecord draft, string machineDirectory, Action<string, Action> standStill)
     {
         var id = draft.Info.Snapshot;
         var path = $"{directory}/{id}";
         try
         {
             Libc.Mkdir(path, 0x1c0);
-            var subvolume = volume.Copy(machineDirectory + "/disk", path);
+            ulong subvolume = 0;
+            standStill(MemoryOf(id), () => subvolume = volume.Copy(machineDirectory + "/disk", path));
             var record = draft with { Subvolume = subvolume };
+            if (draft.Info.Memory == true)
+            {
+                record = record with { Info = draft.Info with { SizeBytes = draft.Info.SizeBytes + Durable.Sync(MemoryOf(id)) } };
+            }
             Durable.Write(path + "/snapshot.json", JsonSerializer.SerializeToUtf8Bytes(record, MachineJson.Default.SnapshotRecord));
             return records[id] = record;
         }
@@ -92,4 +102,7 @@ internal sealed record SnapshotRecord
     public required string Rootfs { get; init; }
     public required ImageInfo Base { get; init; }
     public ulong Subvolume { get; init; }
+
+    /// <summary>The digest of the guest's program, when there is memory with it.</summary>
+    public string? Guest { get; init; }
 }

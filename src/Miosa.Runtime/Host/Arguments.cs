@@ -44,6 +44,7 @@ internal sealed class Arguments
             Subnet = Take("--subnet") ?? defaults.Subnet,
             IdBase = Number("--id-base") is { } idBase ? checked((uint)idBase) : defaults.IdBase,
             Guest = Take("--guest"),
+            Runsc = Take("--runsc"),
             DiskGb = (int?)Number("--disk-gb"),
             ImageGb = Limit("--image-gb") ?? defaults.ImageGb,
             ImageFiles = Limit("--image-files") ?? defaults.ImageFiles,

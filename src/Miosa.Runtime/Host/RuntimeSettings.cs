@@ -22,6 +22,9 @@ internal sealed partial record RuntimeSettings
     public uint IdBase { get; init; } = IdRanges.DefaultBase;
     public string? Guest { get; init; }
 
+    /// <summary>The program of gVisor; null looks for it where programs are.</summary>
+    public string? Runsc { get; init; }
+
     /// <summary>Size of the data volume when one has to be made; null takes 80 % of what is free.</summary>
     public int? DiskGb { get; init; }
     /// <summary>What one image may take when unpacked.</summary>

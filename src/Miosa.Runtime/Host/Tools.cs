@@ -21,8 +21,9 @@ internal static class Tools
     public static string? Find(string name) =>
         Directories.Select(directory => $"{directory}/{name}").FirstOrDefault(File.Exists);
 
+    /// <param name="name">A path stands for itself.</param>
     public static string Require(string name) =>
-        Find(name) ?? throw new CommandFailure($"{name} is missing on this host: apt-get install {Packages.GetValueOrDefault(name, name)}");
+        (Path.IsPathRooted(name) ? name : Find(name)) ?? throw new CommandFailure($"{name} is missing on this host: apt-get install {Packages.GetValueOrDefault(name, name)}");
 
     /// <summary>Runs a program to its end; what it prints goes to <paramref name="line"/> line by line.</summary>
     public static void Run(string name, IReadOnlyList<string> arguments, string? input = null, Action<string>? line = null,

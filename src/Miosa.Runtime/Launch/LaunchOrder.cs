@@ -1,4 +1,5 @@
 using System.Text.Json.Serialization;
+using Miosa.Runtime.Gvisor;
 
 namespace Miosa.Runtime.Launch;
 
@@ -24,6 +25,9 @@ internal sealed record LaunchOrder
     public required bool IsInCgroupV2 { get; init; }
     public required long ShmMb { get; init; }
     public VethOrder? Veth { get; init; }
+
+    /// <summary>Set for a machine under runsc.</summary>
+    public GvisorOrder? Gvisor { get; init; }
 
     /// <summary>The name of a step that shall fail: how tests see that everything before it is undone.</summary>
     public string? FailAt { get; init; }

@@ -3,6 +3,7 @@ using System.Globalization;
 using System.Runtime.InteropServices;
 using System.Text;
 using System.Text.Json;
+using Miosa.Runtime.Gvisor;
 using Miosa.Runtime.Linux;
 using Miosa.Runtime.Network;
 
@@ -11,7 +12,8 @@ namespace Miosa.Runtime.Launch;
 /// <summary>
 /// The launcher process: one thread, one order at a time, in a mount namespace of its own that holds almost nothing, because
 /// every machine starts as a copy of it. It ends when the daemon's end of the socket closes; machines do not notice.
-/// An order comes with descriptors: the guest's listening socket, its log, then the cgroup descriptors.
+/// An order comes with descriptors: the guest's listening socket (or the mount of the door), its log, the cgroup descriptors, and for a
+/// machine under runsc the mount of the guest's program and the program of runsc.
 /// </summary>
 internal sealed unsafe class Launcher : IDisposable
 {
@@ -94,25 +96,24 @@ internal sealed unsafe class Launcher : IDisposable
             overlay = new Fd((int)Libc.Syscall(32, nullDevice.Value));
             using var dev = Mounts.CloneTree("/dev");
             using var empty = Mounts.CloneTree("/empty");
-            var plan = MachinePlan.For(order);
+            var plan = order.Gvisor is null ? MachinePlan.For(order) : GvisorPlan.For(order);
             if (order.FailAt is { } failing) plan = [.. plan.Select(call => call.Step == failing ? call with { Number = 9999 } : call)];
             using var program = Compile(plan, order, descriptors, dev, empty, overlay, goRead, reportWrite);
             var cgroup = order.IsInCgroupV2 ? descriptors[2] : null;
             Mark("plan");
 
             Refuse(order, step);
-            pid = program.Start(reportWrite, cgroup);
+            pid = program.Start(order.Gvisor is null ? NativeProgram.OfMachine : NativeProgram.OfGvisor, reportWrite, cgroup);
             pidfd = Processes.OpenPidfd(pid);
             Mark("clone");
 
             step = "ids";
             Refuse(order, step);
-            MapIds(pid, order.BaseId);
+            using var userNamespace = order.Gvisor is null ? MapIds(pid, order.BaseId) : IdHolder.Open(order.BaseId, reportWrite);
             Mark("ids");
 
             step = "layers";
             Refuse(order, step);
-            using (var userNamespace = Libc.Open(Proc(pid, "ns/user"), Libc.O_RDONLY))
             using (var mounted = Layers.Mount(order, userNamespace))
             {
                 // dup3 onto the reserved number: the child shares our table until it is told to go.
@@ -169,7 +170,10 @@ internal sealed unsafe class Launcher : IDisposable
             "guest" => guest.Value,
             "null" => nullDevice.Value,
             "filter" => program.Filter(filter),
-            "argv" => program.Vector([guestName]),
+            "door" => descriptors[0].Value,
+            "program" => descriptors[^2].Value,
+            "runsc" => descriptors[^1].Value,
+            "argv" => program.Vector(order.Gvisor?.Arguments ?? [guestName]),
             "envp" => program.Vector(order.Environment),
             _ when name.StartsWith("cgroup", StringComparison.Ordinal) => descriptors[2 + int.Parse(name.AsSpan(6), CultureInfo.InvariantCulture)].Value,
             _ => throw new ArgumentException(name),
@@ -177,13 +181,13 @@ internal sealed unsafe class Launcher : IDisposable
         return new NativeProgram(plan, Resolve);
     }
 
-    private static void MapIds(int pid, uint baseId)
+    /// <returns>The machine's user namespace.</returns>
+    private static Fd MapIds(int pid, uint baseId)
     {
-        var map = string.Create(CultureInfo.InvariantCulture, $"0 {baseId} {IdRanges.Size}\n");
-        Libc.WriteFile(Proc(pid, "uid_map"), map);
-        Libc.WriteFile(Proc(pid, "gid_map"), map);
+        IdHolder.Write(pid, baseId);
         // Machines go before anything of the host; raising needs no privilege, and refusal only loses the preference.
         Libc.TryWriteFile(Proc(pid, "oom_score_adj"), "500");
+        return Libc.Open(Proc(pid, "ns/user"), Libc.O_RDONLY);
     }
 
     private void AddVeth(VethOrder veth, int pid)

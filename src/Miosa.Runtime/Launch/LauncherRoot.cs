@@ -10,6 +10,14 @@ internal static unsafe class LauncherRoot
 {
     private const int CLONE_NEWNS = 0x00020000;
 
+    /// <summary>Where launches find the data directory, and where a machine under runsc finds its root, its door and its guest. The data directory is at its host's path, too, which may be any but one below this.</summary>
+    public const string Data = Own + "/data";
+    public const string GvisorRoot = Own + "/root";
+    public const string GvisorDoor = Own + "/door";
+    public const string GvisorGuest = Own + "/guest";
+
+    private const string Own = "/.miosa";
+
     private static readonly (string Name, uint Major, uint Minor)[] Devices =
         [("null", 1, 3), ("zero", 1, 5), ("full", 1, 7), ("random", 1, 8), ("urandom", 1, 9), ("tty", 5, 0)];
 
@@ -27,10 +35,14 @@ internal static unsafe class LauncherRoot
         using (var root = Mounts.Create("tmpfs", Mounts.MOUNT_ATTR_NOSUID, ("mode", "755"), ("size", "1m")))
         {
             Mounts.Attach(root, workDirectory);
-            foreach (var name in new[] { "data", "proc", "dev", "empty", "mnt", "lower", "disk" }) Libc.Mkdir($"{workDirectory}/{name}", 0x1ed);
-            Mounts.Attach(data, workDirectory + "/data");
+            foreach (var name in new[] { "proc", "dev", "empty", "mnt", "lower", "disk", "tmp", Own[1..], Data[1..], GvisorRoot[1..], GvisorDoor[1..] }) Libc.Mkdir($"{workDirectory}/{name}", 0x1ed);
+            File.WriteAllText(workDirectory + GvisorGuest, "");
+            Mounts.Attach(data, workDirectory + Data);
             Mounts.Attach(proc, workDirectory + "/proc");
         }
+        // runsc writes the paths of its files down for those who come later and see the host's paths.
+        Directory.CreateDirectory(workDirectory + Path.GetDirectoryName(dataDirectory.TrimEnd('/')));
+        Libc.Symlink(Data, workDirectory + dataDirectory.TrimEnd('/'));
         AttachDevices(workDirectory + "/dev");
         using (var empty = Mounts.Create("tmpfs", ReadOnly | Mounts.MOUNT_ATTR_NODEV, ("mode", "555"), ("size", "4k")))
             Mounts.Attach(empty, workDirectory + "/empty");

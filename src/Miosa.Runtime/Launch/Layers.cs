@@ -11,13 +11,13 @@ internal static class Layers
     /// <returns>A detached mount that appears in no namespace until the machine attaches it.</returns>
     public static Fd Mount(LaunchOrder order, Fd userNamespace)
     {
-        using var lower = Mounts.CloneTree("/data/" + order.Rootfs);
+        using var lower = Mounts.CloneTree(LauncherRoot.Data + "/" + order.Rootfs);
         if (order.IsIdMapped) Mounts.SetAttributes(lower, Mounts.MOUNT_ATTR_IDMAP, userNamespace);
         // Overlay takes layers by path, and only from this namespace; its own copy of the mount outlives the path.
         Mounts.Attach(lower, Lower);
         try
         {
-            using var own = Mounts.CloneTree("/data/" + order.Disk);
+            using var own = Mounts.CloneTree(LauncherRoot.Data + "/" + order.Disk);
             if (order.IsIdMapped) Mounts.SetAttributes(own, Mounts.MOUNT_ATTR_IDMAP, userNamespace);
             Mounts.Attach(own, Disk);
             if (order.IsIdMapped) MachineOwner.Enter(order.BaseId);

@@ -40,23 +40,19 @@ internal static class MachinePlan
     private const int POLLIN = 1;
     private const int RtSigaction = 13;
     private const int SIGPIPE = 13;
-    private const int CLOSE_RANGE_CLOEXEC = 4;
-    private const int RLIMIT_CORE = 4;
+    public const int CLOSE_RANGE_CLOEXEC = 4;
+    public const int RLIMIT_CORE = 4;
 
     public static IReadOnlyList<Call> For(LaunchOrder order)
     {
         var calls = new List<Call>(128);
 
         // 1, 2
-        for (var i = 0; i < order.CgroupTasks; i++) calls.Add(new("cgroup", Sys.Write, Arg.Fd($"cgroup{i}"), "0", 1) { AtLeast = 1 });
-        calls.Add(new("session", Sys.Setsid));
+        calls.AddRange(Cgroup(order));
         calls.Add(new("cgroup", Sys.Unshare, CLONE_NEWCGROUP));
 
         // 3, 4
-        calls.Add(new("wait", Sys.Poll, PollOn("go"), 1, WaitForLauncherMs) { AtLeast = 1 });
-        calls.Add(new("wait", Sys.Read, Arg.Fd("go"), new byte[8], 1) { AtLeast = 1 });
-        calls.Add(new("files", Sys.Unshare, CLONE_FILES));
-        calls.Add(new("files", Sys.Write, Arg.Fd("report"), "u", 1) { AtLeast = 1 });
+        calls.AddRange(Wait());
 
         // 5
         calls.Add(new("identity", Sys.Setresgid, 0, 0, 0));
@@ -97,13 +93,7 @@ internal static class MachinePlan
         calls.Add(new("hostname", Sys.Sethostname, order.Hostname, Encoding.UTF8.GetByteCount(order.Hostname)));
 
         // 11
-        calls.Add(new("network", Sys.Socket, Sockets.AF_NETLINK, Sockets.SOCK_RAW | Sockets.SOCK_CLOEXEC, 0) { IsSaved = true });
-        foreach (var message in NetworkMessages(order.Veth))
-        {
-            calls.Add(new("network", Sys.SendTo, Arg.Saved, message, message.Length, 0, 0, 0) { AtLeast = message.Length });
-            calls.Add(new("network", Sys.RecvFrom, Arg.Saved, new byte[1024], 1024, 0, 0, 0) { AtLeast = 20, IsNetlinkReply = true });
-        }
-        calls.Add(new("network", Sys.Close, Arg.Saved));
+        calls.AddRange(Network(order.Veth));
 
         // 12
         calls.Add(new("bounds", Sys.Prlimit64, 0, RLIMIT_CORE, new byte[16], 0));
@@ -113,9 +103,7 @@ internal static class MachinePlan
         calls.Add(new("bounds", RtSigaction, SIGPIPE, new byte[32], 0, 8));
 
         // 13, with the seccomp filter last but one: it allows what remains.
-        calls.Add(new("guest", Sys.Dup2, Arg.Fd("null"), 0));
-        calls.Add(new("guest", Sys.Dup2, Arg.Fd("null"), 1) { AtLeast = 1 });
-        calls.Add(new("guest", Sys.Dup2, Arg.Fd("log"), 2) { AtLeast = 2 });
+        calls.AddRange(StandardDescriptors());
         calls.Add(new("guest", Sys.Dup2, Arg.Fd("listen"), GuestSocket) { AtLeast = GuestSocket });
         calls.Add(new("guest", Sys.CloseRange, GuestSocket + 1, uint.MaxValue, CLOSE_RANGE_CLOEXEC));
         calls.Add(new("bounds", Sys.Prctl, PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0));
@@ -123,6 +111,42 @@ internal static class MachinePlan
         calls.Add(new("guest", Sys.Execveat, Arg.Fd("guest"), "", Arg.Fd("argv"), Arg.Fd("envp"), AT_EMPTY_PATH));
         return calls;
     }
+
+    /// <summary>Steps 1 and 2.</summary>
+    public static IEnumerable<Call> Cgroup(LaunchOrder order) =>
+    [
+        .. Enumerable.Range(0, order.CgroupTasks).Select(i => new Call("cgroup", Sys.Write, Arg.Fd($"cgroup{i}"), "0", 1) { AtLeast = 1 }),
+        new("session", Sys.Setsid),
+    ];
+
+    /// <summary>Steps 3 and 4.</summary>
+    public static IEnumerable<Call> Wait() =>
+    [
+        new("wait", Sys.Poll, PollOn("go"), 1, WaitForLauncherMs) { AtLeast = 1 },
+        new("wait", Sys.Read, Arg.Fd("go"), new byte[8], 1) { AtLeast = 1 },
+        new("files", Sys.Unshare, CLONE_FILES),
+        new("files", Sys.Write, Arg.Fd("report"), "u", 1) { AtLeast = 1 },
+    ];
+
+    /// <summary>Step 11.</summary>
+    public static IEnumerable<Call> Network(VethOrder? veth)
+    {
+        yield return new("network", Sys.Socket, Sockets.AF_NETLINK, Sockets.SOCK_RAW | Sockets.SOCK_CLOEXEC, 0) { IsSaved = true };
+        foreach (var message in NetworkMessages(veth))
+        {
+            yield return new("network", Sys.SendTo, Arg.Saved, message, message.Length, 0, 0, 0) { AtLeast = message.Length };
+            yield return new("network", Sys.RecvFrom, Arg.Saved, new byte[1024], 1024, 0, 0, 0) { AtLeast = 20, IsNetlinkReply = true };
+        }
+        yield return new("network", Sys.Close, Arg.Saved);
+    }
+
+    /// <summary>Nothing to read, nowhere to print, faults into the log.</summary>
+    public static IEnumerable<Call> StandardDescriptors() =>
+    [
+        new("guest", Sys.Dup2, Arg.Fd("null"), 0),
+        new("guest", Sys.Dup2, Arg.Fd("null"), 1) { AtLeast = 1 },
+        new("guest", Sys.Dup2, Arg.Fd("log"), 2) { AtLeast = 2 },
+    ];
 
     private static Call Mount(string step, string source, string target, string? type, long flags, string? data = null) =>
         new(step, Sys.Mount, source, target, type is null ? 0 : type, flags, data is null ? 0 : data);

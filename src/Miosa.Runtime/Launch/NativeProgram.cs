@@ -39,8 +39,16 @@ internal sealed unsafe partial class NativeProgram : IDisposable
     private const ulong CLONE_PARENT = 0x8000;
     private const ulong CLONE_INTO_CGROUP = 0x200000000;
 
-    /// <summary>NEWNS NEWUTS NEWIPC NEWUSER NEWPID NEWNET.</summary>
-    private const ulong Namespaces = 0x00020000 | 0x04000000 | 0x08000000 | 0x10000000 | 0x20000000 | 0x40000000;
+    private const ulong CLONE_NEWNS = 0x00020000;
+    private const ulong CLONE_NEWUTS = 0x04000000;
+    private const ulong CLONE_NEWIPC = 0x08000000;
+    public const ulong CLONE_NEWUSER = 0x10000000;
+    private const ulong CLONE_NEWPID = 0x20000000;
+    private const ulong CLONE_NEWNET = 0x40000000;
+
+    /// <summary>For what becomes a machine, a child of our parent, who outlives us; the other is for runsc, which makes the remaining namespaces.</summary>
+    public const ulong OfMachine = CLONE_FILES | CLONE_PARENT | CLONE_NEWNS | CLONE_NEWUTS | CLONE_NEWIPC | CLONE_NEWUSER | CLONE_NEWPID | CLONE_NEWNET;
+    public const ulong OfGvisor = CLONE_FILES | CLONE_PARENT | CLONE_NEWNS | CLONE_NEWNET;
 
     private readonly List<nint> memory = [];
     private readonly Op* ops;
@@ -110,12 +118,12 @@ internal sealed unsafe partial class NativeProgram : IDisposable
         return (nint)block;
     }
 
-    /// <summary>Clones into new namespaces and lets the child run the program. The child is a child of our parent, who outlives us.</summary>
+    /// <summary>Clones into new namespaces and lets the child run the program.</summary>
     /// <returns>The pid on the host.</returns>
-    public int Start(Fd report, Fd? cgroup)
+    public int Start(ulong flags, Fd report, Fd? cgroup)
     {
         var args = (CloneArgs*)Allocate(sizeof(CloneArgs));
-        args->Flags = Namespaces | CLONE_FILES | CLONE_PARENT;
+        args->Flags = flags;
         if (cgroup is not null)
         {
             args->Flags |= CLONE_INTO_CGROUP;

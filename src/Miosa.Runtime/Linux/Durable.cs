@@ -17,4 +17,19 @@ internal static class Durable
         using var folder = Libc.Open(Path.GetDirectoryName(path) ?? "/", Libc.O_RDONLY | Libc.O_DIRECTORY);
         Libc.Check(Libc.Syscall(Fsync, folder.Value), "fsync", path);
     }
+
+    /// <summary>Syncs the files of a folder, which has no folders.</summary>
+    /// <returns>How many bytes they are.</returns>
+    public static long Sync(string folder)
+    {
+        long bytes = 0;
+        foreach (var path in Directory.EnumerateFiles(folder))
+        {
+            using var file = Libc.Open(path, Libc.O_RDONLY);
+            Libc.Check(Libc.Syscall(Fsync, file.Value), "fsync", path);
+            bytes += new FileInfo(path).Length;
+        }
+        Libc.SyncDirectory(folder);
+        return bytes;
+    }
 }

@@ -5,7 +5,7 @@ namespace Miosa.Runtime.Linux;
 /// <summary>What the kernel knows of a file; links are not followed.</summary>
 internal readonly record struct FileFacts(ulong Device, ulong Inode, ulong Links, uint Mode, uint Uid, uint Gid, ulong Rdev, long Size, long ModifiedSeconds)
 {
-    public const uint KindMask = 0xf000, Folder = 0x4000, Regular = 0x8000, Link = 0xa000, CharacterDevice = 0x2000;
+    public const uint KindMask = 0xf000, Folder = 0x4000, Regular = 0x8000, Link = 0xa000, CharacterDevice = 0x2000, Socket = 0xc000;
 
     private const int Newfstatat = 262;
     private const int AtSymlinkNoFollow = 0x100;

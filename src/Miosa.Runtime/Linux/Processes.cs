@@ -64,6 +64,13 @@ internal static unsafe class Processes
         return FromWait(((int*)request)[15]);
     }
 
+    /// <summary>Waits for our own child and reaps it; null when it has not ended in time.</summary>
+    public static ProcessEnd? AwaitEnd(Fd pidfd, TimeSpan limit)
+    {
+        var poll = stackalloc int[2] { pidfd.Value, 1 };
+        return Libc.Syscall(Sys.Poll, (nint)poll, 1, (nint)limit.TotalMilliseconds) > 0 ? Reap(pidfd) : null;
+    }
+
     private static ProcessEnd FromWait(int status) =>
         (status & 0x7f) == 0 ? new ProcessEnd((status >> 8) & 0xff, null) : new ProcessEnd(null, status & 0x7f);
 

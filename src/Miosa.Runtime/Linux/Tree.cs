@@ -46,6 +46,18 @@ internal static unsafe partial class Tree
         }
     }
 
+    /// <returns>False when there is something of this name.</returns>
+    public static bool MakeDirectory(Fd parent, ReadOnlySpan<byte> name, uint mode)
+    {
+        const int mkdirat = 258;
+        fixed (byte* text = Terminated(name.ToArray()))
+        {
+            if (Libc.Syscall(mkdirat, parent.Value, (nint)text, (nint)mode) == 0) return true;
+            var errno = Marshal.GetLastPInvokeError();
+            return errno == Errno.EEXIST ? false : throw new LinuxException("mkdir", Encoding.UTF8.GetString(name), errno);
+        }
+    }
+
     /// <summary>Removes the tree; one that does not exist is fine.</summary>
     public static void Delete(string path)
     {

@@ -1,7 +1,7 @@
 using Miosa.Runtime.Cgroups;
 using Miosa.Runtime.Disks;
+using Miosa.Runtime.Gvisor;
 using Miosa.Runtime.Host;
-using Miosa.Runtime.Linux;
 
 namespace Miosa.Runtime.Machines;
 
@@ -18,7 +18,7 @@ internal static class Leftovers
         {
             cgroups.KillAll(id);
             cgroups.Remove(id);
-            Tree.Delete(settings.RunDirectoryOf(id));
+            GvisorDoor.Remove(settings.RunDirectoryOf(id));
             DataVolume.Delete(settings.DirectoryOf(id));
         }
         catch (IOException e)

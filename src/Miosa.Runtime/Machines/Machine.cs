@@ -30,6 +30,9 @@ internal sealed record MachineRecord
 
     /// <summary>What its own sync reaches, see <see cref="RuntimeRequest.Durable"/>.</summary>
     public bool IsDurable { get; init; }
+
+    /// <summary>The digest of the guest's program, of a machine under runsc.</summary>
+    public string? Guest { get; init; }
 }
 
 /// <summary>A machine in memory. <see cref="Turn"/> is held by whoever changes it.</summary>

@@ -1,4 +1,5 @@
 using System.Text.RegularExpressions;
+using Miosa.Runtime.Gvisor;
 using Miosa.Runtime.Wire;
 
 namespace Miosa.Runtime.Machines;
@@ -45,6 +46,14 @@ internal static partial class MachineChecks
     public static long DiskMb(long value) => Between("disk_mb", value, 16, 1L << 30);
 
     public static long Pids(long value) => Between("pids", value, 8, 1 << 22);
+
+    public static string? Isolation(string? isolation, GvisorTier? gvisor) => isolation switch
+    {
+        null or Isolations.Namespace => null,
+        Isolations.Gvisor when gvisor is not null => isolation,
+        Isolations.Gvisor => throw new Refusal(RuntimeErrors.BadRequest, "this host has no gVisor tier: \"hello\" says why"),
+        _ => throw new Refusal(RuntimeErrors.BadRequest, $"\"isolation\" must be {Isolations.Namespace} or {Isolations.Gvisor}"),
+    };
 
     private static long Between(string name, long value, long least, long most) =>
         value >= least && value <= most ? value : throw new Refusal(RuntimeErrors.BadRequest, $"\"{name}\" must be {least} to {most}");

@@ -23,9 +23,9 @@ internal sealed partial class MachineSet
             var record = RecordOf(machine);
             if (snapshots.Find(id) is { } present)
                 return present.Info.Machine == machine.Id ? present.Info : throw new Refusal(RuntimeErrors.Exists, $"snapshot \"{id}\" exists");
-            SnapshotRecord? made = null;
-            var clock = Stopwatch.StartNew();
-            StandStill(machine, record, () => made = snapshots.Add(new SnapshotRecord
+            var hasMemory = request.Memory ?? false;
+            var frozenMs = 0.0;
+            var made = await ApartAsync(hasMemory, () => snapshots.Add(new SnapshotRecord
             {
                 Info = new SnapshotInfo
                 {
@@ -35,14 +35,18 @@ internal sealed partial class MachineSet
                     CreatedAt = TimeProvider.System.GetUtcNow(),
                     SizeBytes = volume.UsedBytes(record.Subvolume),
                     DiskMb = record.Info.DiskMb,
+                    Isolation = record.Info.Isolation,
+                    Memory = hasMemory ? true : null,
                 },
                 Rootfs = record.Rootfs,
                 Base = BaseOf(record),
-            }, settings.DirectoryOf(machine.Id)));
-            return made!.Info with { FrozenMs = Math.Round(clock.Elapsed.TotalMilliseconds, 3) }; // StandStill has run it or thrown
+                Guest = hasMemory ? record.Guest : null,
+            }, settings.DirectoryOf(machine.Id), (memory, copy) => frozenMs = StandStill(machine, record, hasMemory ? memory : null, copy)));
+            return made.Info with { FrozenMs = frozenMs };
         }
         finally
         {
+            if (request.Memory == true) await LetInAsync(machine);
             machine.Turn.Release();
         }
     }
@@ -62,7 +66,7 @@ internal sealed partial class MachineSet
         {
             var record = RecordOf(source);
             var frozenMs = 0.0;
-            var wanted = request with
+            var begin = Begin(request with
             {
                 Image = record.Info.Image,
                 Vcpus = request.Vcpus ?? record.Info.Vcpus,
@@ -70,19 +74,27 @@ internal sealed partial class MachineSet
                 DiskMb = request.DiskMb ?? record.Info.DiskMb,
                 Pids = request.Pids ?? record.Info.Pids,
                 Network = request.Network ?? record.Info.Network,
-            };
-            var info = await LaunchAsync(wanted, BaseOf(record), directory =>
+                Isolation = request.Isolation ?? record.Info.Isolation,
+            }, BaseOf(record), record.Rootfs);
+            var memory = WantsMemory(request, begin.Info, record.Info.Isolation) ? MemoryOf(begin.Info.Machine) : null;
+            var info = await LaunchAsync(begin with
             {
-                ulong subvolume = 0;
-                var clock = Stopwatch.StartNew();
-                StandStill(source, record, () => subvolume = volume.Copy(settings.DirectoryOf(source.Id) + "/disk", directory));
-                frozenMs = Math.Round(clock.Elapsed.TotalMilliseconds, 3);
-                return subvolume;
-            }, record.Rootfs, ct);
+                Memory = memory,
+                Guest = memory is null ? null : record.Guest,
+                Copy = directory =>
+                {
+                    ulong subvolume = 0;
+                    frozenMs = StandStill(source, record, memory, () => subvolume = volume.Copy(settings.DirectoryOf(source.Id) + "/disk", directory));
+                    return subvolume;
+                },
+            }, ct);
+            // It runs; whatever it becomes from here on, this is not it.
+            if (memory is not null) Tree.Delete(memory);
             return info with { FrozenMs = frozenMs };
         }
         finally
         {
+            if (request.Memory == true) await LetInAsync(source);
             source.Turn.Release();
         }
     }
@@ -91,17 +103,38 @@ internal sealed partial class MachineSet
     {
         var id = MachineChecks.Snapshot(request.From);
         var record = snapshots.Find(id) ?? throw new Refusal(RuntimeErrors.NotFound, $"snapshot \"{id}\" does not exist");
-        var wanted = request with { Image = record.Info.Image, DiskMb = request.DiskMb ?? record.Info.DiskMb };
-        return LaunchAsync(wanted, record.Base, directory => volume.Copy(snapshots.DiskOf(id), directory), record.Rootfs, ct);
+        var begin = Begin(request with { Image = record.Info.Image, DiskMb = request.DiskMb ?? record.Info.DiskMb, Isolation = request.Isolation ?? record.Info.Isolation }, record.Base, record.Rootfs);
+        var hasMemory = WantsMemory(request, begin.Info, record.Info.Isolation);
+        if (hasMemory && record.Info.Memory != true) throw new Refusal(RuntimeErrors.BadRequest, $"snapshot \"{id}\" has no memory");
+        return LaunchAsync(begin with
+        {
+            Copy = directory => volume.Copy(snapshots.DiskOf(id), directory),
+            Memory = hasMemory ? snapshots.MemoryOf(id) : null,
+            Guest = hasMemory ? record.Guest : null,
+        }, ct);
     }
 
-    // Frozen by the caller's own wish it stays frozen; a dead one stands still anyway.
-    private void StandStill(Machine machine, MachineRecord record, Action act)
+    private static bool WantsMemory(RuntimeRequest request, MachineInfo info, string? source)
     {
+        if (request.Memory != true) return false;
+        if (info.Isolation != Isolations.Gvisor || source != Isolations.Gvisor) throw new Refusal(RuntimeErrors.BadRequest, "only machines with isolation gvisor take their memory along");
+        return true;
+    }
+
+    /// <summary>
+    /// Runs what copies the disk while the machine stands still, and writes its memory of the same moment when there is a folder for it.
+    /// Frozen by the caller's own wish it stays frozen; a dead one stands still anyway.
+    /// </summary>
+    /// <returns>How long it stood still, in milliseconds.</returns>
+    private double StandStill(Machine machine, MachineRecord record, string? memory, Action act)
+    {
+        var clock = Stopwatch.StartNew();
         var isRunning = record.Info.State == MachineStates.Running;
-        if (isRunning) cgroups.SetFrozen(machine.Id, true);
+        var isPaused = memory is not null;
         try
         {
+            if (memory is not null) WriteMemory(record, memory);
+            else if (isRunning) cgroups.SetFrozen(machine.Id, true);
             act();
         }
         catch (LinuxException e) when (e.Errno is Errno.ENOSPC or Errno.EDQUOT)
@@ -110,8 +143,13 @@ internal sealed partial class MachineSet
         }
         finally
         {
-            if (isRunning && !machine.Ended.IsCompleted) cgroups.SetFrozen(machine.Id, false);
+            if (isRunning && !machine.Ended.IsCompleted)
+            {
+                if (isPaused) GoOn(machine.Id);
+                else cgroups.SetFrozen(machine.Id, false);
+            }
         }
+        return Math.Round(clock.Elapsed.TotalMilliseconds, 3);
     }
 
     private static MachineRecord RecordOf(Machine machine) => machine is { IsGone: false, Record: { } record } ? record : throw NotFound(machine.Id);

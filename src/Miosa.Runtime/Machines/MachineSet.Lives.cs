@@ -1,3 +1,4 @@
+using Miosa.Runtime.Gvisor;
 using Miosa.Runtime.Linux;
 using Miosa.Runtime.Network;
 using Miosa.Runtime.Wire;
@@ -17,8 +18,9 @@ internal sealed partial class MachineSet
             var record = RecordOf(machine);
             if (record.Info.State != MachineStates.Dead)
             {
+                var hasMemory = request.Memory == true && await KeepMemoryAsync(machine, record);
                 Kill(machine, record.Info);
-                Bury(machine, record, await machine.Ended.WaitAsync(KillDeadline, ct), "stopped");
+                Bury(machine, record, await machine.Ended.WaitAsync(KillDeadline, ct), hasMemory ? "stopped with its memory on disk" : "stopped", hasMemory);
             }
             // Of the whole volume, as a file system has it; off the pool of threads that serve.
             await Task.Run(() => Libc.SyncFileSystem(settings.DirectoryOf(machine.Id)), ct);
@@ -26,7 +28,31 @@ internal sealed partial class MachineSet
         }
         finally
         {
+            if (request.Memory == true) await LetInAsync(machine);
             machine.Turn.Release();
+        }
+    }
+
+    private async Task<bool> KeepMemoryAsync(Machine machine, MachineRecord record)
+    {
+        var (memory, isKept) = (MemoryOf(machine.Id), false);
+        Tree.Delete(memory);
+        try
+        {
+            isKept = await ApartAsync(true, () =>
+            {
+                WriteMemory(record, memory);
+                return Durable.Sync(memory) >= 0;
+            });
+            return isKept;
+        }
+        finally
+        {
+            if (!isKept)
+            {
+                GoOn(machine.Id);
+                Tree.Delete(memory);
+            }
         }
     }
 
@@ -50,10 +76,22 @@ internal sealed partial class MachineSet
                 // Two lives on one disk would destroy it: whatever a start that was cut off has left goes first.
                 cgroups.KillAll(machine.Id);
                 cgroups.Remove(machine.Id);
-                Tree.Delete(settings.RunDirectoryOf(machine.Id));
+                GvisorDoor.Remove(settings.RunDirectoryOf(machine.Id));
                 egress?.Close(record.Slot);
-                var info = record.Info with { State = MachineStates.Running, Reason = null, Pid = 0, StartedAt = TimeProvider.System.GetUtcNow(), BootMs = 0, FrozenMs = null, Usage = null };
-                Start(next, info, BaseOf(record), record.Rootfs, hostname, EgressPolicy.Of(request.Egress ?? record.Egress), copy: null, isDurable: true, kept: record.Subvolume);
+                var begin = new Beginning
+                {
+                    Info = record.Info with { State = MachineStates.Running, Reason = null, Pid = 0, StartedAt = TimeProvider.System.GetUtcNow(), BootMs = 0, FrozenMs = null, Usage = null, Memory = null },
+                    Image = BaseOf(record),
+                    Rootfs = record.Rootfs,
+                    Hostname = hostname,
+                    Policy = EgressPolicy.Of(request.Egress ?? record.Egress),
+                    IsDurable = true,
+                    Kept = record.Subvolume,
+                };
+                MachineChecks.Isolation(begin.Info.Isolation, gvisor);
+                var hasMemory = record.Info.Memory == true && request.Memory != false;
+                await StartAsync(next, hasMemory ? begin with { Memory = MemoryOf(machine.Id), Guest = record.Guest } : begin);
+                Tree.Delete(MemoryOf(machine.Id));
                 machine.IsGone = true;
                 machines[machine.Id] = next;
                 slots.Release(record.Slot);

@@ -1,7 +1,7 @@
 using System.Collections.Concurrent;
-using System.Diagnostics;
 using Miosa.Runtime.Cgroups;
 using Miosa.Runtime.Disks;
+using Miosa.Runtime.Gvisor;
 using Miosa.Runtime.Host;
 using Miosa.Runtime.Images;
 using Miosa.Runtime.Launch;
@@ -13,7 +13,7 @@ namespace Miosa.Runtime.Machines;
 
 /// <summary>All machines of this instance and what can be done with one.</summary>
 internal sealed partial class MachineSet(
-    RuntimeSettings settings, ImageStore images, DataVolume volume, SnapshotStore snapshots, MachineCgroups cgroups, MachineNetwork network, Egress? egress, LauncherLink launcher, uint serverGroup, bool isIdMapped) : IDisposable
+    RuntimeSettings settings, ImageStore images, DataVolume volume, SnapshotStore snapshots, MachineCgroups cgroups, MachineNetwork network, Egress? egress, LauncherLink launcher, GvisorTier? gvisor, uint serverGroup, bool isIdMapped) : IDisposable
 {
     private const string SearchPath = "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
     private static readonly TimeSpan KillDeadline = TimeSpan.FromSeconds(20);
@@ -27,157 +27,6 @@ internal sealed partial class MachineSet(
     public MachineChanges Changes { get; } = new();
 
     public IReadOnlyList<MachineInfo> List() => [.. machines.Values.Select(machine => machine.Record?.Info).OfType<MachineInfo>().OrderBy(info => info.Machine, StringComparer.Ordinal)];
-
-    public Task<MachineInfo> LaunchAsync(RuntimeRequest request, CancellationToken ct)
-    {
-        if (request.From is not null) return LaunchFromAsync(request, ct);
-        var name = MachineChecks.Image(request.Image);
-        var image = images.Find(name) ?? throw new Refusal(RuntimeErrors.ImageNotFound, $"image \"{name}\" is not in the store");
-        return LaunchAsync(request, image, copy: null, ImageStore.Rootfs(image), ct);
-    }
-
-    /// <param name="copy">Makes the disk in the machine's directory and gives its subvolume; null for an empty disk.</param>
-    private async Task<MachineInfo> LaunchAsync(RuntimeRequest request, ImageInfo image, Func<string, ulong>? copy, string rootfs, CancellationToken ct)
-    {
-        var id = MachineChecks.Machine(request);
-        var imageName = MachineChecks.Image(request.Image);
-        var info = new MachineInfo
-        {
-            Machine = id,
-            Image = imageName,
-            State = MachineStates.Running,
-            Pid = 0,
-            Socket = settings.RunDirectoryOf(id) + "/guest.sock",
-            BaseId = 0,
-            Vcpus = MachineChecks.Vcpus(request.Vcpus ?? MachineChecks.DefaultVcpus),
-            MemoryMb = MachineChecks.MemoryMb(request.MemoryMb ?? MachineChecks.DefaultMemoryMb),
-            DiskMb = MachineChecks.DiskMb(request.DiskMb ?? MachineChecks.DefaultDiskMb),
-            Pids = MachineChecks.Pids(request.Pids ?? MachineChecks.DefaultPids),
-            Network = (request.Network ?? true) && network.IsAvailable,
-            StartedAt = TimeProvider.System.GetUtcNow(),
-            BootMs = 0,
-        };
-        var hostname = MachineChecks.Hostname(request.Hostname, id);
-        var policy = EgressPolicy.Of(request.Egress);
-        if (info.Socket.Length > Sockets.PathLimit) throw new Refusal(RuntimeErrors.BadRequest, $"the socket path \"{info.Socket}\" is longer than {Sockets.PathLimit}: use a shorter id or a shorter --run");
-
-        var machine = new Machine(id) { Rootfs = rootfs };
-        await machine.Turn.WaitAsync(ct);
-        if (!machines.TryAdd(id, machine)) throw new Refusal(RuntimeErrors.Exists, $"machine \"{id}\" exists");
-        try
-        {
-            Start(machine, info, image, rootfs, hostname, policy, copy, request.Durable ?? false);
-            return machine.Record!.Info; // Start sets it or throws
-        }
-        catch
-        {
-            machine.IsGone = true;
-            machines.TryRemove(id, out _);
-            throw;
-        }
-        finally
-        {
-            machine.Turn.Release();
-        }
-    }
-
-    /// <summary>The numbered steps of a launch; the ones between 6 and 7 are <see cref="MachinePlan"/>.</summary>
-    /// <param name="kept">The machine had this subvolume before and starts again on it; whatever fails, it stays.</param>
-    private void Start(Machine machine, MachineInfo info, ImageInfo image, string rootfs, string hostname, EgressPolicy policy, Func<string, ulong>? copy, bool isDurable, ulong? kept = null)
-    {
-        var id = machine.Id;
-        var clock = Stopwatch.StartNew();
-        var directory = settings.DirectoryOf(id);
-        var runDirectory = settings.RunDirectoryOf(id);
-        var steps = new Steps(id, settings.FailAt);
-        var (slot, baseId, subvolume, cgroupFds, reply) = (0, 0u, 0ul, (IReadOnlyList<Fd>)[], new LaunchReply());
-        Fd? listen = null, log = null;
-        var generation = Egress.NewGeneration();
-        var limits = new MachineLimits(info.Vcpus, info.MemoryMb, info.Pids);
-        try
-        {
-            // 1
-            steps.Do("slot", () =>
-            {
-                slot = slots.Take() ?? throw new Refusal(RuntimeErrors.Exhausted, "all id ranges and addresses are in use");
-                baseId = IdRanges.BaseOf(settings.IdBase, isIdMapped ? slot : 0);
-            });
-            steps.Do("slot taken", () => { }, () => slots.Release(slot));
-            // 2
-            steps.Do("socket", () =>
-            {
-                Libc.Mkdir(runDirectory, 0x1e8);
-                Libc.Chown(runDirectory, 0, serverGroup);
-                listen = Sockets.Listen(info.Socket, backlog: 128);
-                Libc.Chown(info.Socket, 0, serverGroup);
-                Libc.Chmod(info.Socket, 0x1b0);
-            }, () => Tree.Delete(runDirectory));
-            // 3
-            steps.Do("disk", () =>
-            {
-                if (kept is null) Libc.Mkdir(directory, 0x1c0);
-                subvolume = kept ?? (copy is null ? volume.Create(directory, OwnerOf(baseId), info.DiskMb, EtcFiles(hostname, info.Network)) : copy(directory));
-                if (copy is not null || kept is not null) volume.Renew(directory, OwnerOf(baseId), info.DiskMb);
-                // On the machine's own disk: it can reopen its descriptors, and what it writes must count against it.
-                log = Libc.Open(directory + "/disk/guest.log", Libc.O_WRONLY | Libc.O_CREAT | Libc.O_APPEND, 0x180);
-            }, () => { if (kept is null) DeleteDisk(directory, subvolume); });
-            // 4
-            steps.Do("cgroup", () =>
-            {
-                cgroups.Create(id, limits);
-                cgroupFds = cgroups.OpenEntries(id);
-            }, () => cgroups.Remove(id));
-            // Before anything of the machine runs: without this it reaches nothing.
-            if (info.Network) steps.Do("egress", () => egress?.Open(id, slot, policy, generation), () => egress?.Close(slot));
-            // 5, 6: the launcher's steps and the machine's own
-            steps.Do("launch", () => reply = launcher.Launch(Order(info, image, rootfs, hostname, baseId, slot, cgroupFds.Count, isDurable), [listen!, log!, .. cgroupFds]), // set by steps 2 and 3
-                () => Abandon(id, reply.Pid));
-            if (reply.FailedStep is { } failed) throw new LinuxException("launch", $"{id}: {failed}: {reply.Message}", reply.Errno);
-            // 7
-            steps.Do("record", () =>
-            {
-                var start = Processes.StartTime(reply.Pid) ?? throw new LinuxException("launch", $"{id}: the guest ended at once", Errno.ESRCH);
-                machine.Pidfd = Processes.OpenPidfd(reply.Pid) ?? throw LinuxException.Last("pidfd_open", id);
-                machine.Record = new MachineRecord
-                {
-                    Info = info with
-                    {
-                        Pid = reply.Pid,
-                        BaseId = baseId,
-                        Address = info.Network ? settings.AddressesOf(slot).Machine.ToString() : null,
-                        BootMs = Math.Round(clock.Elapsed.TotalMilliseconds, 3),
-                    },
-                    Slot = slot,
-                    PidStart = start,
-                    Subvolume = subvolume,
-                    Rootfs = rootfs,
-                    Base = image,
-                    Egress = policy.ToRequest(),
-                    EgressGeneration = generation,
-                    IsDurable = isDurable,
-                };
-                MachineFile.Write(directory, machine.Record);
-                // A new disk is a subvolume, which only a sync of the volume makes last.
-                if (isDurable && kept is null) Libc.SyncFileSystem(directory);
-            });
-            deaths.Watch(machine.Pidfd!, end => Died(machine, end)); // step 7 has set it
-            if (settings.IsTraced) Log.Line($"machine {id}: {clock.Elapsed.TotalMilliseconds:f2} ms: {steps} | launcher us: {string.Join(' ', reply.Phases.Select(phase => $"{phase.Key}={phase.Value}"))}");
-        }
-        catch (Exception e)
-        {
-            machine.Record = null;
-            machine.Dispose();
-            steps.Undo();
-            if (e is LinuxException { Errno: Errno.ENOSPC or Errno.EDQUOT }) throw new Refusal(RuntimeErrors.NoSpace, e.Message);
-            throw;
-        }
-        finally
-        {
-            listen?.Dispose();
-            log?.Dispose();
-            foreach (var fd in cgroupFds) fd.Dispose();
-        }
-    }
 
     /// <summary>New limits and, when the request has one, a new egress policy.</summary>
     public async Task<MachineInfo> LimitAsync(RuntimeRequest request, CancellationToken ct) => await ChangeAsync(request, (machine, record) =>
@@ -265,7 +114,7 @@ internal sealed partial class MachineSet(
                 await machine.Ended.WaitAsync(KillDeadline, ct);
             }
             cgroups.Remove(id);
-            Tree.Delete(settings.RunDirectoryOf(id));
+            GvisorDoor.Remove(settings.RunDirectoryOf(id));
             DeleteDisk(settings.DirectoryOf(id), record.Subvolume);
             egress?.Close(record.Slot);
             slots.Release(record.Slot);
@@ -300,6 +149,7 @@ internal sealed partial class MachineSet(
             {
                 machine.Pidfd = pidfd;
                 deaths.Watch(pidfd, end => Died(machine, end));
+                StandAsRecorded(record);
                 Log.Line($"machine {id}: running again under this runtime, pid {record.Info.Pid}");
                 continue;
             }
@@ -313,6 +163,16 @@ internal sealed partial class MachineSet(
             Log.Line($"machine {id}: a leftover without a record is removed");
             Leftovers.Remove(settings, cgroups, id);
         }
+    }
+
+    /// <summary>Ends a stand-still that a kill of this process left behind: a copy was under way.</summary>
+    private void StandAsRecorded(MachineRecord record)
+    {
+        var id = record.Info.Machine;
+        if (cgroups.Kind != CgroupKind.None) cgroups.SetFrozen(id, record.Info.State == MachineStates.Frozen);
+        if (!File.Exists(MarkOf(id))) return;
+        GoOn(id);
+        GvisorDoor.Open(settings.RunDirectoryOf(id));
     }
 
     /// <summary>The machine's root filesystem as an image; it stands still meanwhile.</summary>
@@ -363,46 +223,6 @@ internal sealed partial class MachineSet(
 
     public void Dispose() => deaths.Dispose();
 
-    private LaunchOrder Order(MachineInfo info, ImageInfo image, string rootfs, string hostname, uint baseId, int slot, int cgroupFds, bool isDurable) => new()
-    {
-        Machine = info.Machine,
-        Hostname = hostname,
-        Rootfs = isIdMapped ? rootfs : images.ShiftedRootfs(image, baseId),
-        Disk = $"machines/{info.Machine}/disk",
-        BaseId = baseId,
-        IsIdMapped = isIdMapped,
-        IsDurable = isDurable,
-        Environment = [.. image.Env.Where(pair => pair.Key is not ("PATH" or "HOME")).Select(pair => $"{pair.Key}={pair.Value}"),
-            image.Env.TryGetValue("PATH", out var path) ? "PATH=" + path : SearchPath, "HOME=/root", "MIOSA_MACHINE=" + info.Machine,
-            // The guest takes these two for commands that say nothing else (Commands/ImageDefaults.cs there).
-            .. image.Workdir is { Length: > 0 } workdir ? [$"MIOSA_WORKDIR={workdir}"] : Array.Empty<string>(),
-            .. image.User is { Length: > 0 } user ? [$"MIOSA_USER={user}"] : Array.Empty<string>()],
-        MaskedFiles = proc.MaskedFiles,
-        MaskedDirectories = proc.MaskedDirectories,
-        ReadOnlyPaths = proc.ReadOnly,
-        CgroupTasks = cgroups.Kind == CgroupKind.V1 ? cgroupFds : 0,
-        IsInCgroupV2 = cgroups.Kind == CgroupKind.V2,
-        ShmMb = Math.Clamp(info.MemoryMb / 2, 16, 2048),
-        FailAt = settings.FailAt,
-        Veth = !info.Network ? null : new VethOrder
-        {
-            HostInterface = settings.InterfaceOf(slot),
-            HostAddress = settings.AddressesOf(slot).Host.ToString(),
-            MachineAddress = settings.AddressesOf(slot).Machine.ToString(),
-            PrefixLength = 30,
-        },
-    };
-
-    // On disk every disk has the ids that it has inside: its mount maps them, and a copy of it fits any other range.
-    private uint OwnerOf(uint baseId) => isIdMapped ? 0 : baseId;
-
-    private static Dictionary<string, string> EtcFiles(string hostname, bool hasNetwork) => new()
-    {
-        ["hostname"] = hostname + "\n",
-        ["hosts"] = $"127.0.0.1\tlocalhost\n127.0.1.1\t{hostname}\n",
-        ["resolv.conf"] = hasNetwork ? $"nameserver {EgressRules.DnsAddress}\n" : "",
-    };
-
     private static MachineLimits LimitsOf(MachineInfo info) => new(info.Vcpus, info.MemoryMb, info.Pids);
 
     private void Kill(Machine machine, MachineInfo info)
@@ -410,18 +230,6 @@ internal sealed partial class MachineSet(
         if (machine.Pidfd is { } pidfd) Processes.Kill(pidfd, Processes.SIGKILL);
         // A task frozen by the v1 freezer does not even die.
         if (info.State == MachineStates.Frozen && cgroups.Kind == CgroupKind.V1) cgroups.SetFrozen(machine.Id, false);
-    }
-
-    // The launch failed after the clone: the process is our child (CLONE_PARENT), so it is ours to reap.
-    private void Abandon(string id, int pid)
-    {
-        cgroups.KillAll(id);
-        using var pidfd = pid == 0 ? null : Processes.OpenPidfd(pid);
-        if (pidfd is null) return;
-        Processes.Kill(pidfd, Processes.SIGKILL);
-        using var ended = new ManualResetEventSlim();
-        deaths.Watch(pidfd, _ => ended.Set());
-        if (!ended.Wait(KillDeadline)) Log.Line($"machine {id}: process {pid} does not die");
     }
 
     private void DeleteDisk(string directory, ulong subvolume)
@@ -477,14 +285,14 @@ internal sealed partial class MachineSet(
     }
 
     /// <summary>The caller holds the machine's turn.</summary>
-    private void Bury(Machine machine, MachineRecord record, ProcessEnd end, string? reason)
+    private void Bury(Machine machine, MachineRecord record, ProcessEnd end, string? reason, bool hasMemory = false)
     {
         var oomKills = cgroups.Usage(machine.Id).OomKills;
         reason ??= end.Signal == Processes.SIGKILL && oomKills > 0 ? "out of memory" : end.Describe();
         cgroups.KillAll(machine.Id);
         cgroups.Remove(machine.Id);
         machine.Dispose();
-        machine.Record = record with { Info = record.Info with { State = MachineStates.Dead, Reason = reason, Pid = 0 } };
+        machine.Record = record with { Info = record.Info with { State = MachineStates.Dead, Reason = reason, Pid = 0, Memory = hasMemory ? true : null } };
         MachineFile.Write(settings.DirectoryOf(machine.Id), machine.Record);
         Log.Line($"machine {machine.Id}: dead, {reason}");
         Changes.Tell(machine.Record.Info);

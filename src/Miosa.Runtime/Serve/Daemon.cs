@@ -2,6 +2,7 @@ using System.Net.Sockets;
 using System.Runtime.InteropServices;
 using Miosa.Runtime.Cgroups;
 using Miosa.Runtime.Disks;
+using Miosa.Runtime.Gvisor;
 using Miosa.Runtime.Host;
 using Miosa.Runtime.Images;
 using Miosa.Runtime.Launch;
@@ -34,10 +35,12 @@ internal sealed class Daemon(RuntimeSettings settings)
         var isIdMapped = IdMapping.Works(settings);
         using var launcher = new LauncherLink(settings, guest);
         launcher.Start();
+        var (gvisor, gvisorNote) = GvisorTier.Find(settings, guest);
         var images = new ImageStore(settings);
-        using var machines = new MachineSet(settings, images, volume, new SnapshotStore(settings, volume), cgroups, network, egress, launcher, account?.Gid ?? 0, isIdMapped);
+        using var machines = new MachineSet(settings, images, volume, new SnapshotStore(settings, volume), cgroups, network, egress, launcher, gvisor, account?.Gid ?? 0, isIdMapped);
         machines.Adopt();
         machines.CollectImages(isAtStart: true);
+        gvisor?.Guests.Collect(machines.GuestsInUse());
 
         var hello = new RuntimeHello
         {
@@ -48,9 +51,10 @@ internal sealed class Daemon(RuntimeSettings settings)
             DiskLimits = volume.HasLimits,
             Network = network.IsAvailable,
             EgressAllow = [.. settings.EgressAllow.Select(range => range.ToString())],
+            Isolations = gvisor is null ? [Isolations.Namespace] : [Isolations.Namespace, Isolations.Gvisor],
             Notes = [.. new[]
             {
-                volume.Note, cgroups.Note, network.Note,
+                volume.Note, cgroups.Note, network.Note, gvisorNote,
                 isIdMapped ? null : "this kernel cannot map ids of an overlay layer (5.19 and later can): all machines share one id range",
                 account is null ? $"the user \"{settings.User}\" does not exist: only root can connect" : null,
             }.OfType<string>()],
@@ -66,12 +70,15 @@ internal sealed class Daemon(RuntimeSettings settings)
         using var term = PosixSignalRegistration.Create(PosixSignal.SIGTERM, Stop);
         using var interrupt = PosixSignalRegistration.Create(PosixSignal.SIGINT, Stop);
 
-        Libc.Unlink(settings.Socket);
         using var listener = new Socket(AddressFamily.Unix, SocketType.Stream, ProtocolType.Unspecified);
-        listener.Bind(new UnixDomainSocketEndPoint(settings.Socket));
-        Libc.Chown(settings.Socket, 0, account?.Gid ?? 0);
-        Libc.Chmod(settings.Socket, 0x1b0);
+        // It gets its name when it answers: who sees the name may connect.
+        var unnamed = settings.Socket + ".new";
+        Libc.Unlink(unnamed);
+        listener.Bind(new UnixDomainSocketEndPoint(unnamed));
+        Libc.Chown(unnamed, 0, account?.Gid ?? 0);
+        Libc.Chmod(unnamed, 0x1b0);
         listener.Listen(128);
+        Libc.Rename(unnamed, settings.Socket);
         Log.Line($"miosa-runtime {Version} serves {settings.Socket}");
 
         var sweeping = SweepAsync(machines, stopping.Token);
@@ -112,6 +119,7 @@ internal sealed class Daemon(RuntimeSettings settings)
             {
                 machines.SweepQgroups();
                 machines.CollectImages();
+                machines.TakeDoors();
             }
         }
         catch (OperationCanceledException)

@@ -19,6 +19,7 @@ internal static class Usage
           --subnet NET      addresses of machines                 (10.213.0.0/16)
           --id-base N       first user id given to machines       (1000000000)
           --guest PATH      the guest's program                   (miosa-guest beside this program)
+          --runsc PATH      gVisor, for machines with isolation gvisor (runsc in /usr/bin and the like)
           --disk-gb N       size of the data volume, when one has to be made (80 % of what is free)
           --image-gb N      what one image may take, unpacked     (16)
           --image-files N   entries one archive may have          (1000000)

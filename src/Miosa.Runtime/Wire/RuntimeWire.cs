@@ -42,6 +42,12 @@ internal sealed record RuntimeRequest
     /// <summary>True: of each image only what tells it from others.</summary>
     public bool? Brief { get; init; }
 
+    /// <summary>One of <see cref="Isolations"/>; null is the first, and what the source has at <c>fork</c> and at a launch from a snapshot.</summary>
+    public string? Isolation { get; init; }
+
+    /// <summary>True: what runs goes along, as memory written to disk. The guest must have closed its door (verb <c>suspend</c>). False at <c>start</c>: what was written is dropped.</summary>
+    public bool? Memory { get; init; }
+
     /// <summary>What the machine may reach; null is everything public at <c>launch</c>, and no change elsewhere.</summary>
     public EgressRequest? Egress { get; init; }
 }
@@ -154,6 +160,9 @@ internal sealed record RuntimeHello
     /// <summary>Private ranges that the operator opened to machines; null from a runtime that knows no egress policies.</summary>
     public IReadOnlyList<string>? EgressAllow { get; init; }
     public required IReadOnlyList<string> Notes { get; init; }
+
+    /// <summary>Those of <see cref="Isolations"/> that this host has; null from a runtime that knows only the first.</summary>
+    public IReadOnlyList<string>? Isolations { get; init; }
 }
 
 /// <summary>The machine state object.</summary>
@@ -182,6 +191,12 @@ internal sealed record MachineInfo
 
     /// <summary>How long the source of a fork stood still.</summary>
     public double? FrozenMs { get; init; }
+
+    /// <summary>One of <see cref="Isolations"/>; null is the first.</summary>
+    public string? Isolation { get; init; }
+
+    /// <summary>True when a dead machine's memory is on disk: it goes on where it was when it is started.</summary>
+    public bool? Memory { get; init; }
 }
 
 /// <summary>A stored copy of a machine's disk.</summary>
@@ -198,6 +213,12 @@ internal sealed record SnapshotInfo
 
     /// <summary>How long the machine stood still; only in the answer that made it.</summary>
     public double? FrozenMs { get; init; }
+
+    /// <summary>One of <see cref="Isolations"/>; null is the first.</summary>
+    public string? Isolation { get; init; }
+
+    /// <summary>True when it has what ran, too.</summary>
+    public bool? Memory { get; init; }
 }
 
 /// <summary>The answer to <c>snapshots</c>.</summary>
@@ -255,6 +276,16 @@ internal sealed record ImageList
 
 /// <summary>The answer to operations that have nothing to say.</summary>
 internal sealed record RuntimeNothing;
+
+/// <summary>What stands between a machine and the host.</summary>
+internal static class Isolations
+{
+    /// <summary>Namespaces and a system call filter; the host's kernel.</summary>
+    public const string Namespace = "namespace";
+
+    /// <summary>A kernel of its own in user space (gVisor).</summary>
+    public const string Gvisor = "gvisor";
+}
 
 /// <summary>The values of <see cref="MachineInfo.State"/>.</summary>
 internal static class MachineStates
