@@ -10,6 +10,7 @@ var stories = new Dictionary<string, Func<Task>>
     ["watch"] = Watch.RunAsync,
     ["fork"] = Fork.RunAsync,
     ["snapshots"] = Snapshots.RunAsync,
+    ["memory"] = Memory.RunAsync,
     ["template"] = Template.RunAsync,
     ["processes"] = Processes.RunAsync,
     ["terminal"] = Terminal.RunAsync,

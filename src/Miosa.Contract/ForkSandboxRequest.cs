@@ -8,6 +8,11 @@ public sealed record ForkSandboxRequest
     /// <summary>A snapshot of the sandbox to copy. Default: the files as they are now.</summary>
     public string? SnapshotId { get; init; }
 
+    /// <summary>
+    /// True: what runs in the source goes on in the copy, too; only with isolation <c>gvisor</c>. Default: what the snapshot has, if one is named, else false.
+    /// </summary>
+    public bool? Memory { get; init; }
+
     /// <summary>Name of the copy, unique among the tenant's living sandboxes. Default: none.</summary>
     public string? Name { get; init; }
 

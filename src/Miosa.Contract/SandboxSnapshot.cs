@@ -1,6 +1,6 @@
 namespace Miosa;
 
-/// <summary>The files of a sandbox at one moment, kept after the sandbox is gone.</summary>
+/// <summary>The files of a sandbox at one moment, and what ran in it if that was asked for, kept after the sandbox is gone.</summary>
 public sealed record SandboxSnapshot
 {
     /// <summary>Id, <c>snap_…</c>.</summary>
@@ -30,6 +30,9 @@ public sealed record SandboxSnapshot
     /// <summary>Bytes that the sandbox had written above its image; most of them are shared with the sandbox.</summary>
     public long? SizeBytes { get; init; }
 
+    /// <summary>True when what ran is in it, too, and goes on in a sandbox that is made of it.</summary>
+    public bool Memory { get; init; }
+
     /// <summary>When a sandbox was last made of it.</summary>
     public DateTimeOffset? LastUsedAt { get; init; }
 
@@ -51,6 +54,12 @@ public sealed record CreateSnapshotRequest
 
     /// <summary>True keeps it until it is deleted, also with a retention. Default false.</summary>
     public bool? Keep { get; init; }
+
+    /// <summary>
+    /// True takes what runs along, memory included; only with isolation <c>gvisor</c>. The sandbox stands still for some tenths of a second, longer with
+    /// more memory; watches, streams and previews are cut, and it is refused while commands run. Default false.
+    /// </summary>
+    public bool? Memory { get; init; }
 
     /// <summary>Seconds until it is deleted by itself, 1 to 315,360,000. Default: never.</summary>
     public int? RetentionSeconds { get; init; }

@@ -73,6 +73,9 @@ public sealed record SandboxTemplate
     /// <summary>Disk in MiB of a sandbox that asks for none.</summary>
     public int DiskMb { get; init; }
 
+    /// <summary>Isolation of a sandbox that asks for none: a value of <see cref="SandboxIsolation"/>.</summary>
+    public string? Isolation { get; init; }
+
     /// <summary>The folder commands start in.</summary>
     public string Workdir { get; init; } = "/workspace";
 
@@ -143,6 +146,9 @@ public sealed record CreateSandboxTemplateRequest
 
     /// <summary>What it is for, at most 4096 characters.</summary>
     public string? Description { get; init; }
+
+    /// <summary>Isolation of its sandboxes unless they ask for another: a value of <see cref="SandboxIsolation"/>.</summary>
+    public string? Isolation { get; init; }
 
     /// <summary>Your own data.</summary>
     public JsonObject? Metadata { get; init; }

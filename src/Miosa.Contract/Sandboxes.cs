@@ -135,6 +135,9 @@ public sealed record SandboxInfo
     /// <summary>True: reaching a limit pauses it instead of destroying it.</summary>
     public bool Persistent { get; init; }
 
+    /// <summary>What stands between it and the host: a value of <see cref="SandboxIsolation"/>.</summary>
+    public string? Isolation { get; init; }
+
     /// <summary>Region name.</summary>
     public string? Region { get; init; }
 
@@ -259,6 +262,12 @@ public sealed record CreateSandboxRequest
 
     /// <summary>Pause instead of destroy at a limit; default false.</summary>
     public bool? Persistent { get; init; }
+
+    /// <summary>
+    /// What stands between it and the host: a value of <see cref="SandboxIsolation"/>. Default: the template's, else <see cref="SandboxIsolation.Namespace"/>.
+    /// One that the server does not have is refused.
+    /// </summary>
+    public string? Isolation { get; init; }
 
     /// <summary>Environment variables for every command.</summary>
     public IReadOnlyDictionary<string, string>? Env { get; init; }
@@ -391,4 +400,21 @@ public sealed record SandboxTagsRequest
 {
     /// <summary>Replaces the whole list.</summary>
     public required IReadOnlyList<string> Tags { get; init; }
+}
+
+/// <summary>How a sandbox is paused.</summary>
+public sealed record PauseSandboxRequest
+{
+    /// <summary>True: memory goes to disk, holds no memory of the host and survives a restart of it. Only of persistent sandboxes with isolation <c>gvisor</c>. Default false.</summary>
+    public bool? Memory { get; init; }
+}
+
+/// <summary>The values of <see cref="SandboxInfo.Isolation"/>.</summary>
+public static class SandboxIsolation
+{
+    /// <summary>Namespaces, a system call filter and dropped powers on the host's kernel: the fastest.</summary>
+    public const string Namespace = "namespace";
+
+    /// <summary>A kernel of its own in user space (gVisor): slower, a stronger wall, and its memory can be kept.</summary>
+    public const string Gvisor = "gvisor";
 }

@@ -73,6 +73,7 @@ internal sealed partial class WireJson : JsonSerializerContext;
 [JsonSerializable(typeof(ExtendSandboxRequest))]
 [JsonSerializable(typeof(ForkSandboxRequest))]
 [JsonSerializable(typeof(CreateSnapshotRequest))]
+[JsonSerializable(typeof(PauseSandboxRequest))]
 [JsonSerializable(typeof(CreateSandboxTemplateRequest))]
 [JsonSerializable(typeof(CreateSandboxTemplateBuildRequest))]
 [JsonSerializable(typeof(ValidateBuildSpecRequest))]

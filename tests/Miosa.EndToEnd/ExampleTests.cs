@@ -29,6 +29,7 @@ public sealed partial class ExampleTests(LivePlatform platform)
     [InlineData("watch", "created +/workspace/new[\\s\\S]*created +/workspace/new/a.txt[\\s\\S]*renamed +/workspace/new/a.txt -> /workspace/new/b.txt[\\s\\S]*deleted +/workspace/new/b.txt")]
     [InlineData("fork", "s/6/7/: 49[\\s\\S]*s/7/9/: 54[\\s\\S]*untouched: 42")]
     [InlineData("snapshots", "restored: works")]
+    [InlineData("memory", "in the copy process \\d+ is running[\\s\\S]*after the pause it goes on")]
     [InlineData("template", "step 1 of[\\s\\S]*build.completed[\\s\\S]*listens on 8000: hello from the template")]
     [InlineData("terminal", "30 100[\\s\\S]*my colour is blue[\\s\\S]*the shell ended with 3")]
     [InlineData("preview", "3000-[a-z0-9-]+: <h1>hello from the sandbox</h1>[\\s\\S]*may look until[\\s\\S]*links that are good: 0")]

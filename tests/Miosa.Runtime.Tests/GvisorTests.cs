@@ -145,7 +145,8 @@ public sealed class GvisorTests(RuntimeFixture runtime) : IAsyncLifetime
         client = runtime.Connect();
         var count = await CountOfAsync(fork);
         var started = await Client.OkAsync(new RuntimeRequest { Op = RuntimeOps.Start, Machine = machine.Info.Machine }, RuntimeWireJson.Default.MachineInfo);
-        Assert.Null(started.Memory);
+        Assert.True(started.Memory);
+        Assert.Null((await machine.InspectAsync()).Memory);
         await GoesOnAsync(started);
         Assert.True(count > 0);
     }

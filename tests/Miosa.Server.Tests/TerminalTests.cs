@@ -255,7 +255,7 @@ public sealed class TerminalTests(Tenant tenant) : IClassFixture<Tenant>
     }
 
     /// <summary>A WebSocket to a terminal or a command, and what came over it.</summary>
-    private sealed class Wire(ClientWebSocket socket, bool isRaw) : IDisposable
+    internal sealed class Wire(ClientWebSocket socket, bool isRaw) : IDisposable
     {
         private readonly StringBuilder json = new();
         private readonly List<byte> output = [];

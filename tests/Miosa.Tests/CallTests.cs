@@ -169,6 +169,7 @@ public sealed class CallTests
         new("SandboxTemplates.WaitUntilBuilt", "GET /sandbox-templates/tpl_1", "", Template, "ready", (_, c) => c.SandboxTemplates.WaitUntilBuilt("tpl_1").Status, async (_, c) => (await c.SandboxTemplates.WaitUntilBuiltAsync("tpl_1")).Status),
         new("Sandbox.StartTemplate", "POST /sandboxes/sbx_1/template/start", """{"install":false,"port":3000}""", """{"state":"running","pid":"12","port":3000}""", "12",
             (s, _) => s.StartTemplate(new() { Install = false, Port = 3000 }).Pid, async (s, _) => (await s.StartTemplateAsync(new() { Install = false, Port = 3000 })).Pid),
+        new("Sandbox.Pause with memory", "POST /sandboxes/sbx_1/pause", """{"memory":true}""", Wire.State("paused"), "paused", (s, _) => s.Pause(memory: true).State, async (s, _) => (await s.PauseAsync(memory: true)).State),
         new("Sandbox.Pause", "POST /sandboxes/sbx_1/pause", "", Wire.State("paused"), "paused", (s, _) => s.Pause().State, async (s, _) => (await s.PauseAsync()).State),
         new("Sandbox.Resume", "POST /sandboxes/sbx_1/resume", "", Wire.Sandbox, "running", (s, _) => s.Resume().State, async (s, _) => (await s.ResumeAsync()).State),
         new("Sandbox.Stop", "POST /sandboxes/sbx_1/stop", "", Wire.State("destroyed"), "destroyed", (s, _) => s.Stop().State, async (s, _) => (await s.StopAsync()).State),

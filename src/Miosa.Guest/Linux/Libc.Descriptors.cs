@@ -1,4 +1,5 @@
 using System.Runtime.InteropServices;
+using System.Text;
 
 namespace Miosa.Guest.Linux;
 
@@ -96,6 +97,14 @@ internal static unsafe partial class Libc
         var master = Check(OpenAt(AtCwd, "/dev/ptmx\0"u8, readWrite | NoControllingTerminal), "open", "/dev/ptmx");
         var locked = 0;
         var slave = Ioctl(master, unlock, &locked) < 0 ? -1 : Ioctl(master, openPeer, (int*)(readWrite | NoControllingTerminal | CloseOnExec));
+        // gVisor has no such call: there its name must do.
+        if (slave < 0 && LastErrno == Errno.ENOTTY)
+        {
+            const nuint getNumber = 0x80045430;
+            int number;
+            if (Ioctl(master, getNumber, &number) == 0)
+                slave = OpenAt(AtCwd, Encoding.ASCII.GetBytes($"/dev/pts/{number}\0"), readWrite | NoControllingTerminal);
+        }
         if (slave >= 0)
         {
             ResizeTerminal(master, cols, rows);

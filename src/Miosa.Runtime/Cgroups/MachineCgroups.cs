@@ -11,6 +11,9 @@ internal sealed class MachineCgroups
 {
     private static readonly string[] Needed = ["cpu", "memory", "pids", "freezer"];
 
+    private static readonly TimeSpan FreezeDeadline = TimeSpan.FromSeconds(10);
+    private static readonly TimeSpan FreezeAttempt = TimeSpan.FromMilliseconds(500);
+
     private readonly CgroupPlan plan;
 
     private MachineCgroups(CgroupPlan plan, string? note) => (this.plan, Note) = (plan, note);
@@ -77,11 +80,19 @@ internal sealed class MachineCgroups
         if (plan.Freeze(machine, frozen) is not { } write) throw new CommandFailure("this host has no freezer");
         Libc.WriteFile(write.Path, write.Value);
         if (!frozen) return;
-        // Freezing ends when the last task has stopped; a task in the kernel takes a moment.
-        var clock = Stopwatch.StartNew();
+        // Freezing ends when the last task has stopped; a task in the kernel takes a moment. The v1 freezer can be stuck for good while processes come
+        // and go: letting them go on for a moment helps, as runc found out.
+        var (clock, attempt) = (Stopwatch.StartNew(), Stopwatch.StartNew());
         while (!IsFrozen(machine, write.Path))
         {
-            if (clock.Elapsed > TimeSpan.FromSeconds(5)) throw new LinuxException("freeze", machine, Errno.EBUSY);
+            if (clock.Elapsed > FreezeDeadline) throw new LinuxException("freeze", machine, Errno.EBUSY);
+            if (attempt.Elapsed > FreezeAttempt && plan.Freeze(machine, false) is { } thaw)
+            {
+                Libc.WriteFile(thaw.Path, thaw.Value);
+                Thread.Sleep(10);
+                Libc.WriteFile(write.Path, write.Value);
+                attempt.Restart();
+            }
             Thread.Yield();
         }
     }

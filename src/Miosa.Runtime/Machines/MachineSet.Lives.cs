@@ -95,7 +95,7 @@ internal sealed partial class MachineSet
                 machine.IsGone = true;
                 machines[machine.Id] = next;
                 slots.Release(record.Slot);
-                return next.Record!.Info; // Start sets it or throws
+                return next.Record!.Info with { Memory = hasMemory ? true : null }; // StartAsync sets it or throws
             }
             finally
             {

@@ -195,7 +195,7 @@ internal sealed record MachineInfo
     /// <summary>One of <see cref="Isolations"/>; null is the first.</summary>
     public string? Isolation { get; init; }
 
-    /// <summary>True when a dead machine's memory is on disk: it goes on where it was when it is started.</summary>
+    /// <summary>True when a dead machine's memory is on disk: it goes on where it was when it is started. In the answer to <c>start</c>: that it did.</summary>
     public bool? Memory { get; init; }
 }
 

@@ -93,6 +93,7 @@ internal static partial class ServerHost
         services.AddSingleton<EventLog>();
         services.AddSingleton<EnvSeal>();
         services.AddSingleton<EgressFields>();
+        services.AddSingleton<IsolationFields>();
         services.AddSingleton<ExportLinks>();
         services.AddSingleton<MachineDirectory>();
         services.AddSingleton<Machines>();

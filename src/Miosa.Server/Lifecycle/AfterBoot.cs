@@ -28,9 +28,10 @@ internal sealed partial class AfterBoot(MachineDirectory directory, IServiceProv
     private readonly CancellationTokenSource stopping = new();
 
     /// <summary>Starts the entry point and the probe of a machine that has just booted.</summary>
-    public async Task BeginAsync(Resident resident, CancellationToken ct)
+    /// <param name="isContinued">What ran goes on, the entry point with it.</param>
+    public async Task BeginAsync(Resident resident, bool isContinued, CancellationToken ct)
     {
-        if (resident.Row.Entrypoint is { } entrypoint)
+        if (!isContinued && resident.Row.Entrypoint is { } entrypoint)
             await StartEntrypointAsync(resident, entrypoint, ct);
         Probe(resident);
     }

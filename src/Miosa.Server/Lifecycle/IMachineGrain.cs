@@ -8,7 +8,8 @@ internal interface IMachineGrain : IGrainWithStringKey
 {
     /// <summary>Makes the machine of a checked draft; answers when its guest answered. <paramref name="isWarm"/>: it already runs, in the pool.</summary>
     /// <param name="source">The machine whose disk is copied; null for an empty one.</param>
-    ValueTask<MachineAnswer> Create(Machine draft, bool isWarm, string? source = null);
+    /// <param name="hasMemory">What runs in the source goes on in the copy.</param>
+    ValueTask<MachineAnswer> Create(Machine draft, bool isWarm, string? source = null, bool hasMemory = false);
 
     ValueTask<MachineAnswer> Ask(Want want, string? reason);
 

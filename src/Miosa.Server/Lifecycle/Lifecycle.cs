@@ -7,6 +7,9 @@ internal enum Want
 {
     Use,
     Pause,
+
+    /// <summary>Pause with the memory on disk.</summary>
+    Hibernate,
     Resume,
     Stop,
     Destroy,
@@ -40,6 +43,9 @@ internal enum Act
 
     /// <summary>End what runs and keep the files.</summary>
     Park,
+
+    /// <summary>The same and keep what ran.</summary>
+    ParkWithMemory,
     Kill,
 }
 
@@ -74,6 +80,14 @@ internal static class Lifecycle
         Want.Pause => state switch
         {
             MachineState.Running => Go(MachineState.Paused, Act.Freeze, EventNames.SandboxPaused),
+            MachineState.Paused => Stay(state),
+            _ => Refuse(state),
+        },
+        // Only where a start of the machine on its files is the way back anyway.
+        Want.Hibernate => state switch
+        {
+            MachineState.Running when persistent => Go(MachineState.Paused, Act.ParkWithMemory, EventNames.SandboxPaused),
+            MachineState.Running => new Decision(state, Act.None, [], Refusal.Conflict("only a persistent sandbox can be paused with its memory on disk: update it with persistent true first")),
             MachineState.Paused => Stay(state),
             _ => Refuse(state),
         },

@@ -61,6 +61,9 @@ internal sealed record Machine
     public bool AlwaysOn { get; init; }
     public bool Persistent { get; init; }
 
+    /// <summary><c>gvisor</c>; null is the default, namespaces.</summary>
+    public string? Isolation { get; init; }
+
     /// <summary>The environment as JSON, encrypted; null when there is none.</summary>
     public byte[]? SealedEnv { get; init; }
 

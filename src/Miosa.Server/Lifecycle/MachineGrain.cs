@@ -31,12 +31,12 @@ internal sealed partial class MachineGrain(
 
     private string MachineId => GrainKeys.Split(this.GetPrimaryKeyString()).Machine;
 
-    public async ValueTask<MachineAnswer> Create(Machine draft, bool isWarm, string? source)
+    public async ValueTask<MachineAnswer> Create(Machine draft, bool isWarm, string? source, bool hasMemory)
     {
         var begun = time.GetTimestamp();
         // Not the caller's token: a client that gave up repeats the call with its idempotency key and must find the machine.
         using var limit = new CancellationTokenSource(TimeSpan.FromSeconds(settings.BootTimeoutSec), time);
-        return isWarm ? await CreateWarmAsync(draft, begun, limit.Token) : await CreateColdAsync(draft, source, begun, limit.Token);
+        return isWarm ? await CreateWarmAsync(draft, begun, limit.Token) : await CreateColdAsync(draft, source, hasMemory, begun, limit.Token);
     }
 
     public async ValueTask<MachineAnswer> Ask(Want want, string? reason)
@@ -56,6 +56,8 @@ internal sealed partial class MachineGrain(
             return MachineAnswer.No(refusal);
         if (decision.ChangesNothing)
             return MachineAnswer.Of(row);
+        if (decision.Act == Act.ParkWithMemory && await GuestMemory.SuspendAsync(resident, runtime) is { } cannot)
+            return MachineAnswer.No(cannot);
         // Thawing what has no memory any more is starting it: nothing is asked of the runtime for nothing, a refused thaw leads here.
         if (await TryActAsync(decision, want) is { } failure)
         {
@@ -200,11 +202,11 @@ internal sealed partial class MachineGrain(
         // After the directory knows it: between the two owners no sweep may find it ownerless.
         resident.Road = pool.Handover(row.Id) ?? new GuestRoad(info.Socket);
         Settle(resident, row);
-        await afterBoot.BeginAsync(resident, ct);
+        await afterBoot.BeginAsync(resident, isContinued: false, ct);
         return MachineAnswer.Of(row);
     }
 
-    private async Task<MachineAnswer> CreateColdAsync(Machine draft, string? source, long begun, CancellationToken ct)
+    private async Task<MachineAnswer> CreateColdAsync(Machine draft, string? source, bool hasMemory, long begun, CancellationToken ct)
     {
         if (!runtime.IsUp)
             return MachineAnswer.No(Refusal.Unavailable("miosa-runtime is not reachable; nothing was made"));
@@ -214,18 +216,23 @@ internal sealed partial class MachineGrain(
         directory.Add(resident);
         try
         {
-            var request = LaunchRequest(draft.Id, draft.Image, draft.Vcpus, draft.MemoryMb, draft.DiskMb, EgressFields.RequestOf(draft), draft.Persistent);
+            var request = LaunchRequest(draft) with { Memory = hasMemory ? true : null };
             var isSnapshot = source?.StartsWith("snap_", StringComparison.Ordinal) == true;
+            if (hasMemory && !isSnapshot && source is not null && await SuspendAsync(source) is { } cannot)
+            {
+                await Ask(Want.BootFailed, cannot.Message);
+                return MachineAnswer.No(cannot);
+            }
             var info = source is null || isSnapshot
                 ? await runtime.LaunchAsync(request with { From = source }, ct)
                 : await runtime.ForkAsync(request with { Source = source }, ct);
             resident.Road = new GuestRoad(info.Socket);
             // Ready means that the guest answered; the connection serves the first command, too.
             await resident.Road.ConnectAsync(ct);
-            var row = Running(draft, info.Socket, source is null ? "cold" : isSnapshot ? "snapshot" : "fork", begun);
+            var row = Running(draft, info.Socket, source is null ? "cold" : hasMemory ? "memory" : isSnapshot ? "snapshot" : "fork", begun);
             await events.CommitAsync(row, isNew: false, Booted(row), CancellationToken.None);
             Settle(resident, row);
-            await afterBoot.BeginAsync(resident, ct);
+            await afterBoot.BeginAsync(resident, isContinued: hasMemory, ct);
             return MachineAnswer.Of(row);
         }
         catch (OperationCanceledException) when (ct.IsCancellationRequested)
@@ -236,17 +243,25 @@ internal sealed partial class MachineGrain(
         catch (Exception e) when (e is RuntimeRefusedException or RuntimeDownException or SocketException or IOException or GuestException)
         {
             await Ask(Want.BootFailed, e.Message);
-            return FailedBoot(e);
+            return FailedBoot(e, hasMemory);
         }
     }
 
-    private static MachineAnswer FailedBoot(Exception e) => e switch
+    private async Task<Refusal?> SuspendAsync(string source) =>
+        directory.Find(source) is { } resident ? await GuestMemory.SuspendAsync(resident, runtime) : Refusal.Conflict("what was to be copied is gone");
+
+    private static MachineAnswer FailedBoot(Exception e, bool hasMemory) => e switch
     {
+        // Whoever asks again gets the same: what runs holds something that cannot be written.
+        RuntimeRefusedException { Code: RuntimeErrors.Failed } when hasMemory => MachineAnswer.No(Refusal.Conflict($"the sandbox could not be started with its memory: {e.Message}")),
         RuntimeRefusedException { Code: RuntimeErrors.NotFound } => MachineAnswer.No(Refusal.Conflict("what was to be copied is gone")),
         RuntimeRefusedException { Code: RuntimeErrors.ImageNotFound } => MachineAnswer.NoField("template_id", e.Message),
         RuntimeRefusedException { Code: RuntimeErrors.LimitRefused } => MachineAnswer.NoField("size", e.Message),
         _ => MachineAnswer.No(Refusal.Unavailable($"the sandbox could not be started: {e.Message}")),
     };
+
+    private static RuntimeRequest LaunchRequest(Machine row) =>
+        LaunchRequest(row.Id, row.Image, row.Vcpus, row.MemoryMb, row.DiskMb, EgressFields.RequestOf(row), row.Persistent) with { Isolation = row.Isolation };
 
     public static RuntimeRequest LaunchRequest(string machine, string image, int vcpus, int memoryMb, int diskMb, EgressRequest egress, bool isDurable = false) => new()
     {
@@ -307,7 +322,9 @@ internal sealed partial class MachineGrain(
             ActRefused(log, decision.Act, MachineId, e.Message);
             if (isOver)
                 return null;
-            if (decision.Act is Act.Kill or Act.Park || await IsAliveAsync() || (decision.Act == Act.Thaw && await IsParkedAsync()))
+            if (decision.Act == Act.ParkWithMemory && e.Code == RuntimeErrors.Failed)
+                return MachineAnswer.No(Refusal.Conflict(e.Message));
+            if (decision.Act is Act.Kill or Act.Park or Act.ParkWithMemory || await IsAliveAsync() || (decision.Act == Act.Thaw && await IsParkedAsync()))
                 return MachineAnswer.No(Refusal.Unavailable(e.Message));
             await Ask(Want.Died, e.Message);
             return MachineAnswer.No(Refusal.Conflict($"the sandbox died: {e.Message}"));
@@ -325,7 +342,10 @@ internal sealed partial class MachineGrain(
                 await runtime.ThawAsync(MachineId, CancellationToken.None);
                 break;
             case Act.Park:
-                await runtime.StopAsync(MachineId, CancellationToken.None);
+                await runtime.StopAsync(MachineId, hasMemory: false, CancellationToken.None);
+                break;
+            case Act.ParkWithMemory:
+                await runtime.StopAsync(MachineId, hasMemory: true, CancellationToken.None);
                 break;
             case Act.Kill:
                 await runtime.DestroyAsync(MachineId, CancellationToken.None);
@@ -365,15 +385,16 @@ internal sealed partial class MachineGrain(
         try
         {
             var old = resident.Row;
-            var request = LaunchRequest(old.Id, old.Image, old.Vcpus, old.MemoryMb, old.DiskMb, EgressFields.RequestOf(old), isDurable: true);
+            var request = LaunchRequest(old) with { Durable = true };
             var info = await runtime.StartAsync(request, limit.Token);
             resident.Road ??= new GuestRoad(info.Socket);
             await resident.Road.ConnectAsync(limit.Token);
             // Its probe, if it has one, is for this life again.
-            if (old.Probe is not null)
+            var isContinued = info.Memory == true;
+            if (old.Probe is not null && !isContinued)
                 directory.Replace(resident, old with { ReadyAt = null });
             var row = await CommitAsync(resident, decision, reason: null);
-            await afterBoot.BeginAsync(resident, limit.Token);
+            await afterBoot.BeginAsync(resident, isContinued, limit.Token);
             return MachineAnswer.Of(row);
         }
         catch (Exception e) when (e is RuntimeRefusedException or RuntimeDownException or SocketException or IOException or GuestException or OperationCanceledException)
@@ -388,7 +409,7 @@ internal sealed partial class MachineGrain(
     {
         try
         {
-            await runtime.StopAsync(MachineId, CancellationToken.None);
+            await runtime.StopAsync(MachineId, hasMemory: false, CancellationToken.None);
         }
         catch (Exception e) when (e is RuntimeDownException or RuntimeRefusedException)
         {

@@ -106,8 +106,8 @@ internal sealed class Machines(
     /// <summary>Makes a machine of a checked draft (its id is filled in here): from the pool when one is ready, else cold.</summary>
     public async Task<(Machine? Machine, Refusal? Refusal)> CreateAsync(Machine draft)
     {
-        // What is in the pool does not sync: a persistent one is made for itself.
-        while (!draft.Persistent && pool.TryClaim(draft.Image) is { } warm)
+        // What is in the pool does not sync and has the default isolation: others are made for themselves.
+        while (draft is { Persistent: false, Isolation: null } && pool.TryClaim(draft.Image) is { } warm)
         {
             var slug = draft.Slug == PreviewHosts.OwnPart(draft.Id) ? PreviewHosts.OwnPart(warm.Id) : draft.Slug;
             var claimed = await GrainOf(warm.Id).Create(draft with { Id = warm.Id, Slug = slug }, isWarm: true);
@@ -124,22 +124,27 @@ internal sealed class Machines(
     }
 
     /// <summary>Makes a machine with a copy of the source's files; the source may be running or paused, and is neither resumed nor used by it.</summary>
-    public async Task<(Machine? Machine, Refusal? Refusal)> ForkAsync(Machine source, Machine draft)
+    /// <param name="hasMemory">What runs in the source goes on in the copy, too.</param>
+    public async Task<(Machine? Machine, Refusal? Refusal)> ForkAsync(Machine source, Machine draft, bool hasMemory)
     {
         if (source.State is not (MachineState.Running or MachineState.Paused))
             return (null, Refusal.Conflict($"the sandbox is {source.State.Wire()}: only a running or paused one can be forked"));
         using var _ = pool.ColdCreate();
-        var answer = await GrainOf(draft.Id).Create(draft, isWarm: false, source.Id);
+        var answer = await GrainOf(draft.Id).Create(draft, isWarm: false, source.Id, hasMemory);
         return (answer.Machine, answer.Refusal);
     }
 
     /// <summary>Makes a machine with a copy of a snapshot's files.</summary>
-    public async Task<(Machine? Machine, Refusal? Refusal)> LaunchFromAsync(string snapshot, Machine draft)
+    public async Task<(Machine? Machine, Refusal? Refusal)> LaunchFromAsync(string snapshot, Machine draft, bool hasMemory)
     {
         using var _ = pool.ColdCreate();
-        var answer = await GrainOf(draft.Id).Create(draft, isWarm: false, snapshot);
+        var answer = await GrainOf(draft.Id).Create(draft, isWarm: false, snapshot, hasMemory);
         return (answer.Machine, answer.Refusal);
     }
+
+    /// <summary>Prepares a sandbox for a copy that takes along what runs; null when the copy may be ordered, which opens the guest's door again.</summary>
+    public async Task<Refusal?> SuspendAsync(Machine source) =>
+        directory.Find(source.TenantId, source.Id) is { } resident ? await GuestMemory.SuspendAsync(resident, runtime) : Refusal.NotFound("sandbox");
 
     /// <summary>Tells the readers of the sandbox's events.</summary>
     public async Task SnapshotTakenAsync(string machine, string snapshot) => await GrainOf(machine).SnapshotTaken(snapshot);

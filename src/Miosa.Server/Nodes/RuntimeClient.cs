@@ -49,8 +49,9 @@ internal sealed partial class RuntimeClient(ServerSettings settings, TimeProvide
         AskAsync(request with { Op = RuntimeOps.Fork }, RuntimeWireJson.Default.MachineInfo, ct);
 
     /// <summary>The same id of the same machine again answers the one that exists.</summary>
-    public Task<SnapshotInfo> SnapshotAsync(string machine, string snapshot, CancellationToken ct) =>
-        AskAsync(new RuntimeRequest { Op = RuntimeOps.Snapshot, Machine = machine, Snapshot = snapshot }, RuntimeWireJson.Default.SnapshotInfo, ct);
+    /// <param name="hasMemory">What runs goes along; its guest must have been suspended.</param>
+    public Task<SnapshotInfo> SnapshotAsync(string machine, string snapshot, bool hasMemory, CancellationToken ct) =>
+        AskAsync(new RuntimeRequest { Op = RuntimeOps.Snapshot, Machine = machine, Snapshot = snapshot, Memory = hasMemory ? true : null }, RuntimeWireJson.Default.SnapshotInfo, ct);
 
     public async Task<IReadOnlyList<SnapshotInfo>> SnapshotsAsync(CancellationToken ct) =>
         (await AskAsync(new RuntimeRequest { Op = RuntimeOps.Snapshots }, RuntimeWireJson.Default.SnapshotList, ct)).Snapshots;
@@ -86,15 +87,15 @@ internal sealed partial class RuntimeClient(ServerSettings settings, TimeProvide
     public Task DestroyAsync(string machine, CancellationToken ct) =>
         AskAsync(new RuntimeRequest { Op = RuntimeOps.Destroy, Machine = machine }, RuntimeWireJson.Default.RuntimeNothing, ct);
 
-    /// <summary>The machine, or null when the runtime does not know it.</summary>
-    /// <summary>Ends what runs in the machine and keeps its disk.</summary>
-    public Task<MachineInfo> StopAsync(string machine, CancellationToken ct) =>
-        AskAsync(new RuntimeRequest { Op = RuntimeOps.Stop, Machine = machine }, RuntimeWireJson.Default.MachineInfo, ct);
+    /// <summary>Ends what runs in the machine and keeps its disk, and with <paramref name="hasMemory"/> what runs as well.</summary>
+    public Task<MachineInfo> StopAsync(string machine, bool hasMemory, CancellationToken ct) =>
+        AskAsync(new RuntimeRequest { Op = RuntimeOps.Stop, Machine = machine, Memory = hasMemory ? true : null }, RuntimeWireJson.Default.MachineInfo, ct);
 
     /// <summary>Starts a dead machine again on the disk it had.</summary>
     public Task<MachineInfo> StartAsync(RuntimeRequest request, CancellationToken ct) =>
         AskAsync(request with { Op = RuntimeOps.Start }, RuntimeWireJson.Default.MachineInfo, ct);
 
+    /// <summary>The machine, or null when the runtime does not know it.</summary>
     public async Task<MachineInfo?> InspectAsync(string machine, CancellationToken ct)
     {
         try

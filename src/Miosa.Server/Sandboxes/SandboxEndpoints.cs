@@ -27,7 +27,8 @@ internal sealed class SandboxEndpoints(Machines machines, SandboxFields fields, 
             .Needs(Scopes.SandboxesWrite).WithMetadata(new Replayable(KeyInBody: false));
         api.Map("POST", "/sandboxes/{sandbox_id}/fork", it.ForkAsync).Needs(Scopes.SandboxesWrite).WithMetadata(new Replayable(KeyInBody: false));
         api.Map("DELETE", "/sandboxes/{sandbox_id}", context => it.AskAsync(context, Want.Destroy)).Needs(Scopes.SandboxesWrite);
-        foreach (var (verb, want) in ((string, Want)[])[("pause", Want.Pause), ("resume", Want.Resume), ("stop", Want.Stop)])
+        api.Map("POST", "/sandboxes/{sandbox_id}/pause", it.PauseAsync).Needs(Scopes.SandboxesWrite).WithMetadata(new Replayable(KeyInBody: false));
+        foreach (var (verb, want) in ((string, Want)[])[("resume", Want.Resume), ("stop", Want.Stop)])
         {
             api.Map("POST", $"/sandboxes/{{sandbox_id}}/{verb}", context => it.AskAsync(context, want))
                 .Needs(Scopes.SandboxesWrite).WithMetadata(new Replayable(KeyInBody: false));
@@ -71,10 +72,13 @@ internal sealed class SandboxEndpoints(Machines machines, SandboxFields fields, 
             : SnapshotSet.SourceOf(snapshot);
         if (source is null)
             return Reply.Refuse(Refusal.NotFound("sandbox"));
+        var hasMemory = body.Bool("memory");
         var (draft, faults) = fields.Fork(body, source, context.Caller());
         if (draft is null)
             return Reply.Refuse(faults!); // one of the two is always there
-        var (machine, no) = snapshot is null ? await machines.ForkAsync(source, draft) : await snapshots.LaunchAsync(snapshot, draft);
+        if (hasMemory == true && IsolationFields.MemoryFault(source.Isolation) is { } fault)
+            return Reply.Refuse(fault);
+        var (machine, no) = snapshot is null ? await machines.ForkAsync(source, draft, hasMemory ?? false) : await snapshots.LaunchAsync(snapshot, draft, hasMemory);
         return machine is null ? Reply.Refuse(no ?? Refusal.Internal()) : Reply.One(view.Of(machine), WireJson.Default.SandboxInfo, 201);
     }
 
@@ -105,6 +109,21 @@ internal sealed class SandboxEndpoints(Machines machines, SandboxFields fields, 
             return Reply.Refuse(faults!); // one of the two is always there
         var (machine, no) = await machines.ChangeAsync(context.Caller(), context.PathValue("sandbox_id"), change, context.RequestAborted);
         return no is null ? One(machine) : Reply.Refuse(no);
+    }
+
+    private async Task<IResult> PauseAsync(HttpContext context)
+    {
+        var (body, refusal) = await Body.ReadAsync(context, SandboxFields.UpdateAliases);
+        if (refusal is not null)
+            return Reply.Refuse(refusal);
+        var hasMemory = body.Bool("memory") ?? false;
+        if (body.Errors() is { } faults)
+            return Reply.Refuse(faults);
+        if (!hasMemory)
+            return await AskAsync(context, Want.Pause);
+        if (await machines.FindAsync(context.Caller(), context.PathValue("sandbox_id"), context.RequestAborted) is not { } machine)
+            return Reply.Refuse(Refusal.NotFound("sandbox"));
+        return IsolationFields.MemoryFault(machine.Isolation) is { } fault ? Reply.Refuse(fault) : await AskAsync(context, Want.Hibernate);
     }
 
     private async Task<IResult> AskAsync(HttpContext context, Want want)

@@ -10,7 +10,7 @@ using Miosa.Server.Templates;
 namespace Miosa.Server.Sandboxes;
 
 /// <summary>The bodies of create, update, extend and tags: aliases, bounds, and what cannot be honoured. No I/O.</summary>
-internal sealed partial class SandboxFields(Sizes sizes, EnvSeal seal, EgressFields egress, ServerSettings settings, TimeProvider time)
+internal sealed partial class SandboxFields(Sizes sizes, EnvSeal seal, EgressFields egress, IsolationFields isolation, ServerSettings settings, TimeProvider time)
 {
     private const int MaxTimeoutSec = 2_592_000;
     private const string PersistentInMetadata = "miosa_persistent";
@@ -77,6 +77,7 @@ internal sealed partial class SandboxFields(Sizes sizes, EnvSeal seal, EgressFie
             IdleTimeoutSec = fields.Int("idle_timeout_sec", 0, MaxTimeoutSec) ?? 0,
             AlwaysOn = fields.Bool("always_on") ?? false,
             Persistent = Persistent(fields, metadata) ?? false,
+            Isolation = fields.Has("isolation") ? isolation.Of(fields) : template?.Isolation,
             SealedEnv = seal.Seal(EnvOf(fields, now)),
             Egress = egress.Inside(fields),
             Metadata = metadata?.ToJsonString() ?? "{}",
@@ -106,6 +107,7 @@ internal sealed partial class SandboxFields(Sizes sizes, EnvSeal seal, EgressFie
     {
         if (fields.Text("template_id", 255) is { } template && template != source.Image && template != source.TemplateId)
             fields.Fail("template_id", $"must be the template of the source, \"{source.TemplateId ?? source.Image}\", or left out");
+        IsolationFields.Same(fields, source.Isolation);
         var ulid = Ulid.NewUlid();
         var now = time.GetUtcNow();
         var draft = source with

@@ -51,6 +51,7 @@ internal sealed class SandboxView(Sizes sizes, PreviewView previews, TimeProvide
             IdleTimeoutSec = row.IdleTimeoutSec,
             AlwaysOn = row.AlwaysOn,
             Persistent = row.Persistent,
+            Isolation = IsolationFields.NameOf(row.Isolation),
             Region = row.Region,
             Entrypoint = row.Entrypoint,
             PreviewUrl = info?.Url,

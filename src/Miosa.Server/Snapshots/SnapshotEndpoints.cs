@@ -37,6 +37,7 @@ internal sealed class SnapshotEndpoints(SnapshotSet snapshots, Machines machines
             return Reply.Refuse(refusal);
         var comment = body.Text("comment", MaxComment, allowEmpty: true);
         var keep = body.Bool("keep") ?? false;
+        var hasMemory = body.Bool("memory") ?? false;
         var retentionSec = body.Int("retention_seconds", 1, MaxRetentionSec) ?? body.Int("expiration_days", 1, MaxRetentionSec / 86_400) * 86_400L;
         if (body.Errors() is { } faults)
             return Reply.Refuse(faults);
@@ -44,7 +45,9 @@ internal sealed class SnapshotEndpoints(SnapshotSet snapshots, Machines machines
             return Reply.Refuse(Refusal.NotFound("sandbox"));
         if (source.State is not (MachineState.Running or MachineState.Paused))
             return Reply.Refuse(Refusal.Conflict($"the sandbox is {source.State.Wire()}: only a running or paused one has files to keep"));
-        var (row, no) = await snapshots.TakeAsync(source, comment, keep, retentionSec);
+        if (hasMemory && IsolationFields.MemoryFault(source.Isolation) is { } fault)
+            return Reply.Refuse(fault);
+        var (row, no) = await snapshots.TakeAsync(source, hasMemory ? () => machines.SuspendAsync(source) : null, comment, keep, retentionSec);
         if (row is null)
             return Reply.Refuse(no ?? Refusal.Internal());
         await machines.SnapshotTakenAsync(source.Id, row.Id);
@@ -82,19 +85,23 @@ internal sealed class SnapshotEndpoints(SnapshotSet snapshots, Machines machines
             return Reply.Refuse(refusal);
         if (await FindAsync(context) is not { } row)
             return Reply.Refuse(Refusal.NotFound("snapshot"));
+        var hasMemory = body.Bool("memory");
         var (draft, faults) = sandboxFields.Fork(body, SnapshotSet.SourceOf(row), context.Caller());
         if (draft is null)
             return Reply.Refuse(faults!); // one of the two is always there
-        var (machine, no) = await LaunchAsync(row, draft);
+        var (machine, no) = await LaunchAsync(row, draft, hasMemory);
         return machine is null ? Reply.Refuse(no ?? Refusal.Internal()) : Reply.One(view.Of(machine), WireJson.Default.SandboxInfo);
     }
 
     /// <summary>Makes a sandbox of a snapshot; also fork with a <c>snapshot_id</c> comes here.</summary>
-    public async Task<(Machine? Machine, Refusal? Refusal)> LaunchAsync(SnapshotRow row, Machine draft)
+    /// <param name="hasMemory">What ran goes on; null: if it is in the snapshot.</param>
+    public async Task<(Machine? Machine, Refusal? Refusal)> LaunchAsync(SnapshotRow row, Machine draft, bool? hasMemory)
     {
+        if (hasMemory == true && !row.HasMemory)
+            return (null, Refusal.Invalid("memory", "is not in this snapshot: it was taken without"));
         if (row.Status != SnapshotStatus.Ready)
             return (null, Refusal.Conflict($"the snapshot is {row.Status}: only a ready one can be used"));
-        var (machine, refusal) = await machines.LaunchFromAsync(row.Id, draft);
+        var (machine, refusal) = await machines.LaunchFromAsync(row.Id, draft, hasMemory ?? row.HasMemory);
         if (machine is not null)
             await snapshots.UsedAsync(row.Id);
         return (machine, refusal);
@@ -135,6 +142,7 @@ internal sealed class SnapshotEndpoints(SnapshotSet snapshots, Machines machines
         Keep = row.Keep,
         RetentionSeconds = row.RetentionSec,
         SizeBytes = row.SizeBytes,
+        Memory = row.HasMemory,
         LastUsedAt = row.LastUsedAt,
         ExpiresAt = row.ExpiresAt,
         CreatedAt = row.CreatedAt,

@@ -27,6 +27,9 @@ internal sealed record SnapshotRow
     public long? RetentionSec { get; init; }
     public long? SizeBytes { get; init; }
 
+    /// <summary>True when what ran is in it, too.</summary>
+    public bool HasMemory { get; init; }
+
     /// <summary>The sandbox's row of that moment, as JSON; its environment is sealed in it as in the row.</summary>
     public required string Source { get; init; }
     public required DateTimeOffset CreatedAt { get; init; }

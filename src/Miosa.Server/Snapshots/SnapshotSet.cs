@@ -42,7 +42,8 @@ internal sealed partial class SnapshotSet(
         JsonSerializer.Deserialize<Machine>(row.Source) ?? throw new JsonException($"snapshot {row.Id} has no source");
 
     /// <summary>Copies the sandbox's disk. Not the caller's token once it has begun: the answer of a repeat must find it whole.</summary>
-    public async Task<(SnapshotRow? Row, Refusal? Refusal)> TakeAsync(Machine source, string? comment, bool keep, long? retentionSec)
+    /// <param name="suspend">Closes the guest's door so that what runs goes along; null leaves it out.</param>
+    public async Task<(SnapshotRow? Row, Refusal? Refusal)> TakeAsync(Machine source, Func<Task<Refusal?>>? suspend, string? comment, bool keep, long? retentionSec)
     {
         if (!runtime.IsUp)
             return (null, Refusal.Unavailable("miosa-runtime is not reachable; nothing was made"));
@@ -57,6 +58,7 @@ internal sealed partial class SnapshotSet(
             Comment = comment,
             Keep = keep,
             RetentionSec = retentionSec,
+            HasMemory = suspend is not null,
             Source = JsonSerializer.Serialize(source),
             CreatedAt = now,
             UpdatedAt = now,
@@ -67,7 +69,13 @@ internal sealed partial class SnapshotSet(
         {
             if (await AddAsync(row) is { } full)
                 return (null, full);
-            var info = await runtime.SnapshotAsync(source.Id, row.Id, CancellationToken.None);
+            // Last: what closes the guest's door must be followed by the order that opens it.
+            if (suspend is not null && await suspend() is { } cannot)
+            {
+                await ForgetAsync(row.Id);
+                return (null, cannot);
+            }
+            var info = await runtime.SnapshotAsync(source.Id, row.Id, suspend is not null, CancellationToken.None);
             row = row with { Status = SnapshotStatus.Ready, SizeBytes = info.SizeBytes, UpdatedAt = time.GetUtcNow() };
             await database.WriteAsync(db => db.Update(row), CancellationToken.None);
             return (row, null);

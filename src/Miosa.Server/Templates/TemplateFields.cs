@@ -2,6 +2,7 @@ using System.Text;
 using System.Text.Json.Nodes;
 using System.Text.RegularExpressions;
 using Miosa.Server.Host;
+using Miosa.Server.Sandboxes;
 
 namespace Miosa.Server.Templates;
 
@@ -9,7 +10,7 @@ namespace Miosa.Server.Templates;
 internal sealed record TemplateDraft(TemplateRow Row, Recipe Recipe, string Source);
 
 /// <summary>The bodies of create and build. No I/O.</summary>
-internal sealed partial class TemplateFields(RecipeFields recipes, ServerSettings settings, TimeProvider time)
+internal sealed partial class TemplateFields(RecipeFields recipes, IsolationFields isolation, ServerSettings settings, TimeProvider time)
 {
     private const string SpecField = "build_spec";
     private const int MaxMetadata = 16 * 1024;
@@ -25,6 +26,7 @@ internal sealed partial class TemplateFields(RecipeFields recipes, ServerSetting
         var image = fields.Text("image", 512);
         var description = fields.Text("description", 4096, allowEmpty: true);
         var metadata = Metadata(fields);
+        var isolated = isolation.Of(fields);
         var spec = fields.Object(SpecField);
         if (spec is null && image is null && !fields.Has(SpecField) && !fields.Has("image"))
             fields.Fail("image", "is required, or a build_spec: what the template is made of");
@@ -51,6 +53,7 @@ internal sealed partial class TemplateFields(RecipeFields recipes, ServerSetting
             Image = recipe.From,
             Spec = RecipeFields.Shown(source, recipe.Context).ToJsonString(),
             Metadata = metadata ?? "{}",
+            Isolation = isolated,
             CreatedAt = now,
             UpdatedAt = now,
         };

@@ -24,6 +24,9 @@ internal sealed record TemplateRow
     public int? Vcpus { get; init; }
     public int? MemoryMb { get; init; }
     public int? DiskMb { get; init; }
+
+    /// <summary>Of its sandboxes, as <see cref="Lifecycle.Machine.Isolation"/>.</summary>
+    public string? Isolation { get; init; }
     public string? Workdir { get; init; }
     public string? InstallCommand { get; init; }
     public string? StartCommand { get; init; }

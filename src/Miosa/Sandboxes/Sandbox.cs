@@ -312,13 +312,19 @@ public sealed class Sandbox : IDisposable, IAsyncDisposable
     public Sandbox Extend(TimeSpan? timeout = null) => pipeline.Send(SandboxCalls.Extend(Id, timeout).To(Adopt));
 
     /// <summary>Freezes it: memory and files are kept, no CPU is used. Pausing it again does no harm.</summary>
+    /// <param name="memory">
+    /// True writes the memory to disk, so that it takes none of the host's and survives a restart of the host; takes some tenths of a second, and longer the
+    /// more memory is used. Only of persistent sandboxes with isolation <see cref="SandboxIsolation.Gvisor"/>, and not while commands run. Default false.
+    /// </param>
     /// <param name="cancellationToken">Ends the wait.</param>
     /// <returns>This sandbox, paused.</returns>
-    /// <exception cref="ConflictException">Its state does not allow it.</exception>
-    public Task<Sandbox> PauseAsync(CancellationToken cancellationToken = default) => pipeline.SendAsync(SandboxCalls.Pause(Id).To(Adopt), cancellationToken);
+    /// <exception cref="ConflictException">Its state does not allow it, or with <paramref name="memory"/>: commands run, it is not persistent, or it holds what cannot be written.</exception>
+    /// <exception cref="ValidationException">With <paramref name="memory"/>: its isolation is another.</exception>
+    public Task<Sandbox> PauseAsync(bool memory = false, CancellationToken cancellationToken = default)
+        => pipeline.SendAsync(SandboxCalls.Pause(Id, memory).To(Adopt), cancellationToken);
 
     /// <inheritdoc cref="PauseAsync"/>
-    public Sandbox Pause() => pipeline.Send(SandboxCalls.Pause(Id).To(Adopt));
+    public Sandbox Pause(bool memory = false) => pipeline.Send(SandboxCalls.Pause(Id, memory).To(Adopt));
 
     /// <summary>Lets a paused sandbox go on where it was. Resuming a running one does no harm.</summary>
     /// <param name="cancellationToken">Ends the wait.</param>

@@ -74,7 +74,10 @@ internal static class SandboxCalls
     public static Call<SandboxInfo?> Destroy(string id)
         => new(HttpMethod.Delete, Path(id), static answer => answer.Body.Length == 0 ? null : Info(answer));
 
-    public static Call<SandboxInfo> Pause(string id) => new(HttpMethod.Post, Path(id) + "/pause", Info);
+    public static Call<SandboxInfo> Pause(string id, bool memory) => new(HttpMethod.Post, Path(id) + "/pause", Info)
+    {
+        Json = memory ? Call.Body(new PauseSandboxRequest { Memory = true }, RequestJson.Default.PauseSandboxRequest) : null,
+    };
 
     public static Call<SandboxInfo> Resume(string id) => new(HttpMethod.Post, Path(id) + "/resume", Info);
 

@@ -79,6 +79,9 @@ namespace Miosa.Server.Storage.Migrations
                     b.Property<string>("ImageDigest")
                         .HasColumnType("TEXT");
 
+                    b.Property<string>("Isolation")
+                        .HasColumnType("TEXT");
+
                     b.Property<string>("Kind")
                         .IsRequired()
                         .HasColumnType("TEXT");
@@ -215,6 +218,9 @@ namespace Miosa.Server.Storage.Migrations
                         .HasColumnType("INTEGER");
 
                     b.Property<long?>("ExpiresAt")
+                        .HasColumnType("INTEGER");
+
+                    b.Property<bool>("HasMemory")
                         .HasColumnType("INTEGER");
 
                     b.Property<bool>("Keep")
@@ -588,6 +594,9 @@ namespace Miosa.Server.Storage.Migrations
                         .HasColumnType("TEXT");
 
                     b.Property<string>("InstallCommand")
+                        .HasColumnType("TEXT");
+
+                    b.Property<string>("Isolation")
                         .HasColumnType("TEXT");
 
                     b.Property<int?>("MemoryMb")
