@@ -10,7 +10,8 @@ namespace Miosa.Guest;
 ///
 /// A machine's memory can be written to disk only while nothing of the host is open in it, so the door of the second kind can be closed:
 ///   1  <c>suspend</c> refuses while a call runs whose caller waits for its end; no call begins from then on
-///   2  it answers; the main thread closes the socket and ends every connection, which ends watches, followers and port connections
+///   2  it answers; the main thread closes the socket, ends every connection, which ends watches, followers and port connections, and says so by
+///      a file "closed" beside the place of the socket
 ///   3  the machine is written to disk, and goes on there, in a copy, or in both
 ///   4  the host puts a file "open" beside the place of the socket; the main thread listens anew (without such a file: after a while)
 /// </summary>
@@ -121,14 +122,19 @@ internal sealed class Door
             }
             Libc.Poll([], LookMs);
         }
+        // What the host waits for: only now can the machine be written.
+        Libc.Close(Libc.OpenAt(Libc.AtCwd, ClosedFile, Libc.WriteOnly | Libc.Create | Libc.NoFollow, 0x180));
         var since = Environment.TickCount64;
         while (Libc.StatAt(Libc.AtCwd, OpenFile, out _, Libc.AtNoFollow) < 0 && Environment.TickCount64 - since < MostClosedMs)
             Libc.Poll([], LookMs);
+        _ = Libc.UnlinkAt(Libc.AtCwd, ClosedFile, 0);
         Listen();
         Volatile.Write(ref _isClosing, false);
     }
 
     private byte[] OpenFile => Terminated(Path.GetDirectoryName(_path) + "/open");
+
+    private byte[] ClosedFile => Terminated(Path.GetDirectoryName(_path) + "/closed");
 
     private static byte[] Terminated(string path) => Encoding.UTF8.GetBytes(path + "\0");
 

@@ -102,6 +102,55 @@ public sealed class PreviewTests(Tenant tenant) : IClassFixture<Tenant>
         return JsonDocument.Parse(await answer.Content.ReadAsStringAsync()).RootElement;
     }
 
+    [Fact]
+    public async Task Clients_that_send_their_headers_byte_by_byte_hold_up_nobody_and_are_cut_off()
+    {
+        var id = await SandboxAsync();
+        await ServeAsync(id);
+        var address = await PublishAsync(id);
+        var slow = new List<Socket>();
+        try
+        {
+            for (var i = 0; i < 300; i++)
+            {
+                var socket = new Socket(SocketType.Stream, ProtocolType.Tcp);
+                slow.Add(socket);
+                await socket.ConnectAsync(IPAddress.Loopback, ServerPort);
+                await socket.SendAsync(Encoding.ASCII.GetBytes($"GET / HTTP/1.1\r\nHost: {address.Authority}\r\nX-"));
+            }
+            using var browser = Browser();
+            Assert.Equal("/quick", (await SeenAsync(await GetAsync(browser, new Uri(address, "/quick")))).GetProperty("path").GetString());
+            // Each goes on for as long as it is let.
+            using var limit = new CancellationTokenSource(TimeSpan.FromSeconds(40));
+            await Task.WhenAll(slow.Select(socket => EndedAsync(socket, limit.Token)));
+        }
+        finally
+        {
+            slow.ForEach(socket => socket.Dispose());
+        }
+
+        static async Task EndedAsync(Socket socket, CancellationToken ct)
+        {
+            var buffer = new byte[4096];
+            var reading = socket.ReceiveAsync(buffer, ct).AsTask();
+            try
+            {
+                while (!reading.IsCompleted)
+                {
+                    await socket.SendAsync("a"u8.ToArray(), ct);
+                    await Task.WhenAny(reading, Task.Delay(500, ct));
+                }
+                // 408 or just the end.
+                if (await reading > 0)
+                    Assert.StartsWith("HTTP/1.1 4", Encoding.ASCII.GetString(buffer), StringComparison.Ordinal);
+            }
+            catch (SocketException)
+            {
+                // Cut in the middle of a send.
+            }
+        }
+    }
+
     [Theory]
     [InlineData("127.0.0.1")]
     [InlineData("0.0.0.0")]

@@ -30,6 +30,13 @@ internal static class GvisorDoor
         return Mounts.CloneTree(runDirectory + Folder);
     }
 
+    /// <summary>True when the guest says that it has closed its socket and every connection.</summary>
+    public static bool IsClosed(string runDirectory)
+    {
+        using var file = Libc.TryOpen(runDirectory + Folder + "/closed", Libc.O_PATH | Libc.O_NOFOLLOW);
+        return file is not null;
+    }
+
     /// <summary>Takes the place away from a socket whose guest has closed it: runsc may keep it open for a while, with nobody to answer.</summary>
     public static void Close(string runDirectory)
     {

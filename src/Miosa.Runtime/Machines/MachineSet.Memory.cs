@@ -1,3 +1,4 @@
+using System.Diagnostics;
 using Miosa.Runtime.Gvisor;
 using Miosa.Runtime.Host;
 using Miosa.Runtime.Linux;
@@ -34,6 +35,12 @@ internal sealed partial class MachineSet
         }
         if (gvisor is null || record.Info.Isolation != Isolations.Gvisor) throw new Refusal(RuntimeErrors.BadRequest, $"machine \"{id}\" is not of isolation gvisor: its memory cannot be written to disk");
         if (record.Info.State != MachineStates.Running) throw new Refusal(RuntimeErrors.BadRequest, $"machine \"{id}\" does not run: there is no memory to be written");
+        var clock = Stopwatch.StartNew();
+        while (!GvisorDoor.IsClosed(settings.RunDirectoryOf(id)))
+        {
+            if (clock.Elapsed > DoorPatience) throw new Refusal(RuntimeErrors.Failed, "the guest has not closed its door: ask it to suspend first");
+            Thread.Sleep(1);
+        }
         File.WriteAllText(MarkOf(id), "");
         GvisorDoor.Close(settings.RunDirectoryOf(id));
         try

@@ -49,6 +49,8 @@ internal static partial class ServerHost
         {
             kestrel.AddServerHeader = false;
             kestrel.Limits.MaxRequestBodySize = 64 * 1024 * 1024;
+            // Whoever sends his headers byte by byte holds a connection no longer than this.
+            kestrel.Limits.RequestHeadersTimeout = TimeSpan.FromSeconds(10);
             // Without TLS there is nothing that could tell HTTP/2 from HTTP/1.1.
             kestrel.ConfigureEndpointDefaults(endpoint => endpoint.Protocols = settings.TlsCert is null ? HttpProtocols.Http1 : HttpProtocols.Http1AndHttp2);
             if (CertificateOf(settings) is { } certificate)
