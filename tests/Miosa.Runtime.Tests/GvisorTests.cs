@@ -146,7 +146,7 @@ public sealed class GvisorTests(RuntimeFixture runtime) : IAsyncLifetime
         var count = await CountOfAsync(fork);
         var started = await Client.OkAsync(new RuntimeRequest { Op = RuntimeOps.Start, Machine = machine.Info.Machine }, RuntimeWireJson.Default.MachineInfo);
         Assert.True(started.Memory);
-        Assert.Null((await machine.InspectAsync()).Memory);
+        Assert.Null((await Client.OkAsync(new RuntimeRequest { Op = RuntimeOps.Inspect, Machine = machine.Info.Machine }, RuntimeWireJson.Default.MachineInfo)).Memory);
         await GoesOnAsync(started);
         Assert.True(count > 0);
     }
