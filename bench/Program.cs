@@ -11,6 +11,7 @@ var groups = new Dictionary<string, Func<Report, Task>>
     ["watch"] = WatchBench.RunAsync,
     ["terminal"] = TerminalBench.RunAsync,
     ["preview"] = PreviewBench.RunAsync,
+    ["files"] = FilesBench.RunAsync,
     ["gvisor"] = GvisorBench.RunAsync,
     ["density"] = DensityBench.RunAsync,
 };
