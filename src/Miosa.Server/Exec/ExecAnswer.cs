@@ -23,10 +23,11 @@ internal static partial class ExecAnswer
         using var stderr = new CapturedOutput(settings.ExecOutputBytes);
         var began = time.GetTimestamp();
         var call = new LongCall(context, time);
+        using var over = CancellationTokenSource.CreateLinkedTokenSource(context.RequestAborted, context.RequestServices.GetRequiredService<Shutdown>().Late);
         ExecEnd end;
         try
         {
-            var outcome = await guest.ExecAsync(command.ToCall(), CaptureAsync, command.StdinStream(), context.RequestAborted);
+            var outcome = await guest.ExecAsync(command.ToCall(), CaptureAsync, command.StdinStream(), over.Token);
             end = new ExecEnd(outcome.ExitCode, outcome.TimedOut, Math.Max(1, outcome.DurationMs));
             await call.EndAsync();
         }
@@ -48,6 +49,13 @@ internal static partial class ExecAnswer
                 end = new ExecEnd(KilledCode, TimedOut: false, Milliseconds());
             }
             stderr.Add(Encoding.UTF8.GetBytes($"miosa: {e.Message}\n"));
+        }
+        catch (OperationCanceledException) when (!context.RequestAborted.IsCancellationRequested)
+        {
+            // The server stops. An error status would make clients run it again.
+            await call.EndAsync();
+            end = new ExecEnd(KilledCode, TimedOut: false, Milliseconds());
+            stderr.Add("miosa: the server stops; the command was ended\n"u8);
         }
         catch
         {

@@ -19,10 +19,13 @@ internal sealed class ExecStream(Sse sse)
     public static async Task WriteAsync(HttpContext context, ExecCommand command, GuestConnection guest)
     {
         await using var sse = await Sse.StartAsync(context);
+        sse.Goodbye = ("error", Reply.Bytes(new ExecStreamEvent { Type = "error", Message = "the server stops; the command was ended" }, WireJson.Default.ExecStreamEvent));
         var stream = new ExecStream(sse);
+        // A command may finish while the server waits, which a stream without an end may not.
+        using var over = CancellationTokenSource.CreateLinkedTokenSource(context.RequestAborted, context.RequestServices.GetRequiredService<Shutdown>().Late);
         try
         {
-            var outcome = await guest.ExecAsync(command.ToCall(), stream.WriteAsync, command.StdinStream(), sse.Ended);
+            var outcome = await guest.ExecAsync(command.ToCall(), stream.WriteAsync, command.StdinStream(), over.Token);
             await stream.FinishAsync();
             await stream.SendAsync(new ExecStreamEvent
             {
@@ -37,7 +40,7 @@ internal sealed class ExecStream(Sse sse)
             await stream.FinishAsync();
             await stream.SendAsync(new ExecStreamEvent { Type = "error", Message = e.Message });
         }
-        catch (OperationCanceledException) when (sse.Ended.IsCancellationRequested)
+        catch (OperationCanceledException) when (over.IsCancellationRequested)
         {
             // The reader left or the server stops. The guest has killed the tree before this was thrown.
         }

@@ -5,27 +5,43 @@ namespace Miosa.Server.Host;
 /// <summary>
 /// One stream of server-sent events, written so that every client reads it: an id line, an event line, one data line, a blank line,
 /// LF only. Headers go out at once; a comment every 15 seconds keeps the connection open. Ends when the client is gone, when the
-/// server stops (<see cref="Ended"/>) or when it is disposed.
+/// server stops (<see cref="Ended"/>) or when it is disposed. A stream that ends because the server stops says so with a last event, so that
+/// its reader does not take it for the end of what it tells.
 /// </summary>
 internal sealed class Sse : IAsyncDisposable
 {
+    public const string Stopping = "server.stopping";
+
     private static readonly TimeSpan HeartbeatEvery = TimeSpan.FromSeconds(15);
 
+    /// <summary>A reader that does not take the last words in this time has none; a command has a part of it to finish (<see cref="Shutdown.Late"/>).</summary>
+    private static readonly TimeSpan GoodbyePatience = TimeSpan.FromSeconds(6);
+
+    private static readonly byte[] StoppingJson = Encoding.UTF8.GetBytes($$"""{"type":"{{Stopping}}","message":"the server stops; connect again"}""");
+
     private readonly HttpResponse response;
+    private readonly CancellationToken stopping;
     private readonly CancellationTokenSource ended;
+    private readonly CancellationTokenSource gone;
+    private readonly CancellationTokenRegistration hurry;
     private readonly SemaphoreSlim turn = new(1);
     private readonly Task heartbeat;
 
     private Sse(HttpContext context)
     {
         response = context.Response;
-        var stopping = context.RequestServices.GetRequiredService<IHostApplicationLifetime>().ApplicationStopping;
+        stopping = context.RequestServices.GetRequiredService<Shutdown>().Begun;
+        gone = CancellationTokenSource.CreateLinkedTokenSource(context.RequestAborted);
         ended = CancellationTokenSource.CreateLinkedTokenSource(context.RequestAborted, stopping);
+        hurry = stopping.UnsafeRegister(static state => ((CancellationTokenSource)state!).CancelAfter(GoodbyePatience), gone);
         heartbeat = BeatAsync(context.RequestServices.GetRequiredService<TimeProvider>());
     }
 
     /// <summary>Cancelled when nobody reads any more or the server stops.</summary>
     public CancellationToken Ended => ended.Token;
+
+    /// <summary>The event that is the last one when the server stops.</summary>
+    public (string Type, byte[] Json) Goodbye { get; set; } = (Stopping, StoppingJson);
 
     public static async Task<Sse> StartAsync(HttpContext context)
     {
@@ -55,8 +71,24 @@ internal sealed class Sse : IAsyncDisposable
     {
         await ended.CancelAsync();
         await heartbeat;
+        if (stopping.IsCancellationRequested)
+            await SayGoodbyeAsync();
+        await hurry.DisposeAsync();
         ended.Dispose();
+        gone.Dispose();
         turn.Dispose();
+    }
+
+    private async Task SayGoodbyeAsync()
+    {
+        try
+        {
+            await WriteAsync(null, Goodbye.Type, Goodbye.Json);
+        }
+        catch (Exception e) when (e is OperationCanceledException or IOException)
+        {
+            // The client left, or does not read.
+        }
     }
 
     private async Task BeatAsync(TimeProvider time)
@@ -76,11 +108,11 @@ internal sealed class Sse : IAsyncDisposable
 
     private async Task SendAsync(byte[] bytes)
     {
-        await turn.WaitAsync(ended.Token);
+        await turn.WaitAsync(gone.Token);
         try
         {
-            await response.Body.WriteAsync(bytes, ended.Token);
-            await response.Body.FlushAsync(ended.Token);
+            await response.Body.WriteAsync(bytes, gone.Token);
+            await response.Body.FlushAsync(gone.Token);
         }
         finally
         {
