@@ -60,6 +60,13 @@ namespace Miosa;
 [JsonSerializable(typeof(ErrorBody))]
 [JsonSerializable(typeof(HealthStatus))]
 [JsonSerializable(typeof(VersionInfo))]
+[JsonSerializable(typeof(ApiKey))]
+[JsonSerializable(typeof(Page<ApiKey>))]
+[JsonSerializable(typeof(ScopedToken))]
+[JsonSerializable(typeof(AuditLogEntry))]
+[JsonSerializable(typeof(Page<AuditLogEntry>))]
+[JsonSerializable(typeof(TenantInfo))]
+[JsonSerializable(typeof(Page<TenantInfo>))]
 [JsonSerializable(typeof(JsonObject))]
 internal sealed partial class WireJson : JsonSerializerContext;
 
@@ -102,4 +109,8 @@ internal sealed partial class WireJson : JsonSerializerContext;
 [JsonSerializable(typeof(PreviewTokenRequest))]
 [JsonSerializable(typeof(PreviewShareRequest))]
 [JsonSerializable(typeof(ShareCreateRequest))]
+[JsonSerializable(typeof(CreateApiKeyRequest))]
+[JsonSerializable(typeof(CreateScopedApiKeyRequest))]
+[JsonSerializable(typeof(CreateScopedTokenRequest))]
+[JsonSerializable(typeof(CreateTenantRequest))]
 internal sealed partial class RequestJson : JsonSerializerContext;

@@ -96,6 +96,9 @@ public sealed class Platform : IAsyncDisposable
     public Task<string> NewKeyAsync(string tenant, string[]? scopes = null, string? expires = null) =>
         AdminAsync(["key", "create", "--tenant", tenant, "--name", "test", .. (scopes ?? []).SelectMany(s => (string[])["--scope", s]), .. expires is null ? Array.Empty<string>() : ["--expires", expires]]);
 
+    /// <summary>A key of an administrator, which has no tenant of its own.</summary>
+    public Task<string> NewAdminKeyAsync() => AdminAsync("key", "create", "--platform", "--name", "test");
+
     /// <summary>A client of a fresh tenant with a key that may do everything.</summary>
     public async Task<Api> NewApiAsync()
     {
@@ -122,7 +125,7 @@ public sealed class Platform : IAsyncDisposable
         // No self-made restart: a test that kills the server wants to see it dead first.
         server = StartLogged("server", "setpriv", [
             .. AsServerUser(), .. ServerCommand(), "serve", "--data", state, "--runtime-socket", Path.Combine(run, "runtime.sock"),
-            "--urls", string.Join(';', [RootUrl, .. MoreUrls]), "--node", Node, .. Unless("--default-image", "miosa-busybox"), .. Unless("--pool-size", "0"), .. Unless("--sweep-sec", "2"), .. Unless("--metrics-sec", "1"), .. Settings]);
+            "--urls", string.Join(';', [RootUrl, .. MoreUrls]), "--node", Node, .. Unless("--default-image", "miosa-busybox"), .. Unless("--pool-size", "0"), .. Unless("--sweep-sec", "2"), .. Unless("--metrics-sec", "1"), .. Unless("--bad-key-rpm", "0"), .. Settings]);
         await UntilAsync("the server is ready", async () =>
         {
             if (server.HasExited)

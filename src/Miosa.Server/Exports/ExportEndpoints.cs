@@ -89,7 +89,7 @@ internal static class ExportEndpoints
             context.Features.Set(new Caller(order.TenantId, "link", new HashSet<string>([Scopes.SandboxesRead])));
             return await SendAsync(context, order.Paths, order.FileName);
         }
-        var (caller, refusal) = await Access.CheckAsync(context, Scopes.SandboxesRead);
+        var (caller, refusal) = await context.RequestServices.GetRequiredService<Access>().CheckAsync(context, Scopes.SandboxesRead);
         if (refusal is not null)
             return Reply.Refuse(refusal);
         context.Features.Set(caller);

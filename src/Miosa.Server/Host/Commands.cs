@@ -51,20 +51,29 @@ internal static class Commands
         var create = new System.CommandLine.Command("create", "Create a tenant and print its id") { name };
         create.SetAction((line, ct) => AdminAsync(line, async admin =>
             Console.WriteLine((await admin.CreateTenantAsync(line.GetRequiredValue(name), ct)).Id)));
-        return new System.CommandLine.Command("tenant", "Tenants") { create };
+        var list = new System.CommandLine.Command("list", "List tenants");
+        list.SetAction((line, ct) => AdminAsync(line, async admin =>
+        {
+            foreach (var tenant in await admin.ListTenantsAsync(ct))
+                Console.WriteLine($"{tenant.Id}  {tenant.Name}  {Time(tenant.CreatedAt)}");
+        }));
+        return new System.CommandLine.Command("tenant", "Tenants") { create, list };
     }
 
     private static System.CommandLine.Command Key()
     {
-        var tenant = new Option<string>("--tenant") { Description = "name or id of the tenant", Required = true };
+        var tenant = new Option<string>("--tenant") { Description = "name or id of the tenant" };
+        var platform = new Option<bool>("--platform") { Description = "a key of an administrator of this server, which has no tenant of its own" };
         var name = new Option<string>("--name") { Description = "what the key is for", Required = true };
         var scopes = new Option<string[]>("--scope") { Description = $"a scope, may be repeated: {string.Join(", ", Scopes.Known)}; default *" };
         var expires = new Option<string>("--expires") { Description = "end as RFC 3339 time, or as a number of days" };
-        var create = new System.CommandLine.Command("create", "Create a key and print it: the only time it can be seen") { tenant, name, scopes, expires };
+        var create = new System.CommandLine.Command("create", "Create a key and print it: the only time it can be seen") { tenant, platform, name, scopes, expires };
         create.SetAction((line, ct) => AdminAsync(line, async admin =>
         {
+            if (line.GetValue(platform) == (line.GetValue(tenant) is not null))
+                throw new AdminException("name a tenant with --tenant, or say --platform for a key of an administrator");
             var (key, text) = await admin.CreateKeyAsync(
-                line.GetRequiredValue(tenant), line.GetRequiredValue(name), line.GetValue(scopes) ?? [], EndOf(line.GetValue(expires)), ct);
+                line.GetValue(tenant), line.GetRequiredValue(name), line.GetValue(scopes) ?? [], EndOf(line.GetValue(expires)), ct);
             Console.Error.WriteLine(key.Id);
             Console.WriteLine(text);
         }));
@@ -86,24 +95,31 @@ internal static class Commands
         return new System.CommandLine.Command("key", "API keys") { create, revoke, list };
     }
 
-    /// <summary>For scripts: makes the tenant <c>default</c> and a first key once; when it is run again nothing changes.</summary>
+    /// <summary>For scripts: makes the tenant <c>default</c>, a first key of it and a key of an administrator once; when it is run again nothing changes.</summary>
     private static System.CommandLine.Command Init()
     {
-        var file = new Option<string>("--out") { Description = "file that gets the key, mode 0600", Required = true };
-        var init = new System.CommandLine.Command("init", "Create the tenant \"default\" and a first key, if there is none") { file };
+        var file = new Option<string>("--out") { Description = "file that gets the key of the tenant, mode 0600", Required = true };
+        var adminFile = new Option<string>("--admin-out") { Description = "file that gets the key of the administrator, mode 0600; default: the other with -admin at its end" };
+        var init = new System.CommandLine.Command("init", "Create the tenant \"default\", a first key and an administrator's key, if there are none") { file, adminFile };
         init.SetAction((line, ct) => AdminAsync(line, async admin =>
         {
             const string Name = "default";
             var path = line.GetRequiredValue(file);
             _ = await admin.FindTenantAsync(Name, ct) ?? await admin.CreateTenantAsync(Name, ct);
-            var hasKey = (await admin.ListKeysAsync(Name, ct)).Any(k => k.Key.RevokedAt is null);
-            // A lost file is a lost key: only a new one helps.
-            if (hasKey && File.Exists(path))
-                return;
-            var (_, text) = await admin.CreateKeyAsync(Name, "init", [], expiresAt: null, ct);
-            var create = new FileStreamOptions { Mode = FileMode.Create, Access = FileAccess.Write, UnixCreateMode = UnixFileMode.UserRead | UnixFileMode.UserWrite };
-            await using var writer = new StreamWriter(path, create);
-            await writer.WriteLineAsync(text);
+            var keys = (await admin.ListKeysAsync(tenant: null, ct)).Where(k => k.Key.RevokedAt is null).ToList();
+            await HaveKeyAsync(Name, path, keys.Any(k => k.Tenant == Name));
+            await HaveKeyAsync(null, line.GetValue(adminFile) ?? path + "-admin", keys.Any(k => k.Key.TenantId is null));
+
+            async Task HaveKeyAsync(string? tenant, string path, bool isThere)
+            {
+                // A lost file is a lost key: only a new one helps.
+                if (isThere && File.Exists(path))
+                    return;
+                var (_, text) = await admin.CreateKeyAsync(tenant, "init", [], expiresAt: null, ct);
+                var create = new FileStreamOptions { Mode = FileMode.Create, Access = FileAccess.Write, UnixCreateMode = UnixFileMode.UserRead | UnixFileMode.UserWrite };
+                await using var writer = new StreamWriter(path, create);
+                await writer.WriteLineAsync(text);
+            }
         }));
         return init;
     }
@@ -139,6 +155,7 @@ internal static class Commands
             var read = SettingsTable.Read(given, Environment.GetEnvironmentVariables());
             _ = new Sandboxes.Sizes(read.Settings);
             _ = new Registries.RegistryAddresses(read.Settings);
+            _ = ServerHost.ProxiesOf(read.Settings);
             return read;
         }
         catch (Exception e) when (e is SettingsException or IOException or System.Text.Json.JsonException or UnauthorizedAccessException)

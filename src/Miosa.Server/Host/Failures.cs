@@ -1,4 +1,5 @@
 using Microsoft.AspNetCore.Http.Features;
+using Miosa.Server.Limits;
 
 namespace Miosa.Server.Host;
 
@@ -8,6 +9,9 @@ namespace Miosa.Server.Host;
 /// </summary>
 internal sealed partial class Failures(ILogger<Failures> log)
 {
+    /// <summary>Headers that are true whatever the answer is.</summary>
+    private static readonly string[] Kept = [RequestIds.Header, Microsoft.Net.Http.Headers.HeaderNames.Allow, .. RateHeaders.All];
+
     public async Task HandleAsync(HttpContext context, RequestDelegate next)
     {
         try
@@ -62,10 +66,10 @@ internal sealed partial class Failures(ILogger<Failures> log)
             context.Abort();
             return;
         }
-        var allow = context.Response.Headers.Allow;
+        var kept = Kept.Select(name => (name, context.Response.Headers[name])).ToList();
         context.Response.Clear();
-        context.Response.Headers[RequestIds.Header] = context.RequestId();
-        context.Response.Headers.Allow = allow;
+        foreach (var (name, value) in kept)
+            context.Response.Headers[name] = value;
         if (context.Features.Get<IHttpResponseBodyFeature>() is { } body)
             body.DisableBuffering();
         await Reply.Refuse(refusal).ExecuteAsync(context);

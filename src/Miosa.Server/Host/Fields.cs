@@ -1,3 +1,4 @@
+using System.Globalization;
 using System.Text.Json;
 using System.Text.Json.Nodes;
 using System.Text.RegularExpressions;
@@ -80,6 +81,18 @@ internal sealed class Fields(JsonObject body)
         JsonValueKind.False => false,
         _ => FailValue<bool>(name, $"must be true or false, got {Show(node)}"),
     };
+
+    /// <summary>An RFC 3339 time; one without an offset is UTC.</summary>
+    public DateTimeOffset? Time(string name)
+    {
+        if (Text(name, maxLength: 64) is not { } text)
+            return null;
+        // The parser also takes forms in which day and month could be meant either way.
+        return text.Length >= 10 && char.IsAsciiDigit(text[3]) && text[4] == '-'
+            && DateTimeOffset.TryParse(text, CultureInfo.InvariantCulture, DateTimeStyles.AssumeUniversal | DateTimeStyles.AdjustToUniversal, out var time)
+            ? time
+            : FailValue<DateTimeOffset>(name, $"must be a time such as 2026-12-31T00:00:00Z, got \"{Cut(text)}\"");
+    }
 
     public JsonObject? Object(string name) => body[name] switch
     {

@@ -1,5 +1,7 @@
 using System.Security.Cryptography;
+using Microsoft.AspNetCore.DataProtection;
 using Microsoft.EntityFrameworkCore;
+using Miosa.Server.Audit;
 using Miosa.Server.Storage;
 
 namespace Miosa.Server.Host;
@@ -11,7 +13,7 @@ internal sealed record Replayable(bool KeyInBody, int MaxBody = Body.DefaultLimi
 /// Idempotency keys (docs/adr/0011): scope is tenant, method, path and key; answers below 500 are kept for 24 hours; a repeat while
 /// the first call runs waits for it; the same key with another body is refused.
 /// </summary>
-internal sealed class Idempotency(Database database, TimeProvider time)
+internal sealed class Idempotency(Database database, IDataProtectionProvider protection, TimeProvider time)
 {
     public const string Header = "Idempotency-Key";
     public const string BodyField = "idempotency_key";
@@ -19,6 +21,8 @@ internal sealed class Idempotency(Database database, TimeProvider time)
     public static readonly TimeSpan Kept = TimeSpan.FromHours(24);
 
     private const int MaxKeyLength = 255;
+
+    private readonly IDataProtector seal = protection.CreateProtector("idempotency");
 
     private readonly Dictionary<(string Tenant, string Method, string Path, string Key), Turn> running = [];
 
@@ -50,7 +54,9 @@ internal sealed class Idempotency(Database database, TimeProvider time)
             await next(context);
             return;
         }
-        await RunOnceAsync(context, next, (caller.TenantId, context.Request.Method, context.Request.Path.Value ?? "", key), HashOf(body));
+        // Whom a key acts for is part of it: another user's answer is none of his.
+        var whose = caller.BoundExternalUserId is null ? caller.TenantId : $"{caller.TenantId}\n{caller.BoundExternalUserId}\n{caller.BoundWorkspaceId}";
+        await RunOnceAsync(context, next, (whose, context.Request.Method, context.Request.Path.Value ?? "", key), HashOf(body));
     }
 
     /// <summary>Forgets answers older than a day.</summary>
@@ -115,7 +121,7 @@ internal sealed class Idempotency(Database database, TimeProvider time)
         return row is not null && row.CreatedAt > time.GetUtcNow() - Kept ? row : null;
     }
 
-    private static async Task AnswerAsync(HttpContext context, IdempotencyRow stored, byte[] hash)
+    private async Task AnswerAsync(HttpContext context, IdempotencyRow stored, byte[] hash)
     {
         if (!hash.AsSpan().SequenceEqual(stored.RequestHash))
         {
@@ -124,9 +130,13 @@ internal sealed class Idempotency(Database database, TimeProvider time)
         }
         context.Response.StatusCode = stored.Status;
         context.Response.ContentType = stored.ContentType;
-        context.Response.ContentLength = stored.Body.Length;
+        var body = seal.Unprotect(stored.Body);
+        context.Response.ContentLength = body.Length;
         context.Response.Headers[ReplayHeader] = "true";
-        await context.Response.Body.WriteAsync(stored.Body, context.RequestAborted);
+        // What it repeats may have been a secret.
+        context.Response.Headers.CacheControl = "no-store";
+        context.Features.Get<AuditCall>()?.Answered(stored.Status, body);
+        await context.Response.Body.WriteAsync(body, context.RequestAborted);
     }
 
     private async Task RunAndKeepAsync(HttpContext context, RequestDelegate next, (string Tenant, string Method, string Path, string Key) scope, byte[] hash)
@@ -153,7 +163,7 @@ internal sealed class Idempotency(Database database, TimeProvider time)
                 RequestHash = hash,
                 Status = context.Response.StatusCode,
                 ContentType = context.Response.ContentType ?? "",
-                Body = kept.ToArray(),
+                Body = seal.Protect(kept.ToArray()),
                 CreatedAt = time.GetUtcNow(),
             };
             // Kept even when the caller has gone: exactly that caller will come again. Replaces an expired row.

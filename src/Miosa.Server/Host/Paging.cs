@@ -35,6 +35,15 @@ internal readonly record struct Paging(int Page, int PerPage, string? Cursor = n
         };
     }
 
+    /// <summary>The page of a list that has a cursor.</summary>
+    /// <param name="rows">One more than a page has, if there is one more.</param>
+    public Page<T> Of<TRow, T>(List<TRow> rows, int total, Func<TRow, T> view, Func<TRow, string> cursorOf)
+    {
+        var hasMore = rows.Count > PerPage;
+        var page = hasMore ? rows[..PerPage] : rows;
+        return Of<T>([.. page.Select(view)], total, hasMore ? cursorOf(page[^1]) : null);
+    }
+
     /// <summary>The first of the names that has a value.</summary>
     public static string? Text(IQueryCollection query, params ReadOnlySpan<string> names)
     {

@@ -51,6 +51,10 @@ internal sealed record Refusal(string Code, string Message, JsonObject? Details 
 
     public static Refusal TooLarge(string message) => new(ErrorCodes.FileTooLarge, message);
 
+    public static Refusal TooMany(string message, int retryAfter) => new(ErrorCodes.RateLimitExceeded, message, RetryAfter: retryAfter);
+
+    public static Refusal Forbidden(string message) => new(ErrorCodes.Forbidden, message);
+
     /// <summary>Nothing was done and the same call will work soon.</summary>
     public static Refusal Unavailable(string message, int retryAfter = 1) => new(ErrorCodes.Unavailable, message, RetryAfter: retryAfter);
 

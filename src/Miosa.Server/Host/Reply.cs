@@ -3,6 +3,7 @@ using System.Text.Encodings.Web;
 using System.Text.Json;
 using System.Text.Json.Nodes;
 using System.Text.Json.Serialization.Metadata;
+using Miosa.Server.Audit;
 
 namespace Miosa.Server.Host;
 
@@ -23,7 +24,17 @@ internal static class Reply
 
     public static IResult Ok() => new JsonReply(Bytes(new OkBody(), WireJson.Default.OkBody), 200);
 
+    /// <summary>204, without a body.</summary>
+    public static IResult Nothing() => new NoReply();
+
     public static IResult Refuse(Refusal refusal) => new RefusalReply(refusal);
+
+    /// <summary>An answer with a secret, which must stay in no cache on its way.</summary>
+    public static IResult NotStored(HttpContext context, IResult result)
+    {
+        context.Response.Headers.CacheControl = "no-store";
+        return result;
+    }
 
     /// <summary>The bytes of <see cref="One"/>, for an answer whose headers are already sent.</summary>
     public static byte[] Merged<T>(T value, JsonTypeInfo<T> type)
@@ -67,6 +78,7 @@ internal static class Reply
         context.Response.StatusCode = status;
         context.Response.ContentType = Json;
         context.Response.ContentLength = body.Length;
+        context.Features.Get<AuditCall>()?.Answered(status, body);
         if (!HttpMethods.IsHead(context.Request.Method))
             await context.Response.Body.WriteAsync(body, context.RequestAborted);
     }
@@ -76,10 +88,20 @@ internal static class Reply
         public Task ExecuteAsync(HttpContext httpContext) => WriteAsync(httpContext, body, status);
     }
 
+    private sealed class NoReply : IResult
+    {
+        public Task ExecuteAsync(HttpContext httpContext)
+        {
+            httpContext.Response.StatusCode = StatusCodes.Status204NoContent;
+            return Task.CompletedTask;
+        }
+    }
+
     private sealed class RefusalReply(Refusal refusal) : IResult
     {
         public Task ExecuteAsync(HttpContext httpContext)
         {
+            httpContext.Features.Get<AuditCall>()?.Refused(refusal);
             if (refusal.RetryAfter is { } seconds)
                 httpContext.Response.Headers.RetryAfter = seconds.ToString();
             return WriteAsync(httpContext, Bytes(refusal, httpContext.RequestId()), refusal.Status);

@@ -3,7 +3,9 @@ using System.Net.Sockets;
 using System.Security.Cryptography;
 using System.Security.Cryptography.X509Certificates;
 using Microsoft.AspNetCore.DataProtection;
+using Microsoft.AspNetCore.HttpOverrides;
 using Microsoft.AspNetCore.Server.Kestrel.Core;
+using Miosa.Server.Audit;
 using Miosa.Server.Egress;
 using Miosa.Server.Env;
 using Miosa.Server.Events;
@@ -12,6 +14,7 @@ using Miosa.Server.Exports;
 using Miosa.Server.Files;
 using Miosa.Server.Keys;
 using Miosa.Server.Lifecycle;
+using Miosa.Server.Limits;
 using Miosa.Server.Nodes;
 using Miosa.Server.Registries;
 using Miosa.Server.Previews;
@@ -57,7 +60,7 @@ internal static partial class ServerHost
                 kestrel.ConfigureHttpsDefaults(https => https.ServerCertificate = certificate);
         });
         builder.WebHost.UseKestrelHttpsConfiguration();
-        builder.WebHost.UseShutdownTimeout(TimeSpan.FromSeconds(10));
+        builder.WebHost.UseShutdownTimeout(Shutdown.Timeout);
         AddServices(builder.Services, settings);
         builder.Host.UseOrleans(silo => AddSilo(silo, settings));
 
@@ -90,8 +93,16 @@ internal static partial class ServerHost
         services.AddDataProtection().SetApplicationName("miosa-server")
             .PersistKeysToFileSystem(new DirectoryInfo(Path.Combine(settings.DataDir, "keys")));
         services.AddSingleton<Database>();
-        services.AddSingleton<Admin>();
-        services.AddSingleton<ApiKeys>();
+        services.AddSingleton<TenantSet>();
+        services.AddSingleton<KeySet>();
+        services.AddSingleton<ScopedTokens>();
+        services.AddSingleton<KeyFields>();
+        services.AddSingleton<KeyEndpoints>();
+        services.AddSingleton<TenantEndpoints>();
+        services.AddSingleton<AddressLimits>();
+        services.AddSingleton<Access>();
+        services.AddSingleton<Shutdown>();
+        services.AddSingleton<AuditEndpoints>();
         services.AddSingleton<EventLog>();
         services.AddSingleton<EnvSeal>();
         services.AddSingleton<EgressFields>();
@@ -129,6 +140,9 @@ internal static partial class ServerHost
         services.AddSingleton<EventEndpoints>();
         services.AddSingleton<SystemEndpoints>();
         services.AddSingleton(provider => OpenApiDocument.For(provider.GetRequiredService<EndpointDataSource>()));
+        // Stopped last: what the others do while they end is written down, too.
+        AddLoop<AuditLog>(services);
+        AddLoop<ApiKeys>(services);
         AddLoop<RuntimeClient>(services);
         AddLoop<WarmPool>(services);
         AddLoop<Deadlines>(services);
@@ -161,8 +175,11 @@ internal static partial class ServerHost
     private static void Map(WebApplication app)
     {
         // 1. the id, so that everything after can tell it;  2. failures become bodies;  3. one spelling of the path;
-        // 4. routing;  5. who asks and may they;  6. repeats of a call get the first answer;  7. the endpoint.
-        // Between 1 and 2, what is for a preview leaves: no body, path or failure of it is ours to change.
+        // 4. routing;  5. what changes something gets an entry of the audit log;  6. who asks and may they;
+        // 7. repeats of a call get the first answer;  8. the endpoint.
+        // Before all, the address of who asks. Between 1 and 2, what is for a preview leaves: no body, path or failure of it is ours to change.
+        if (ProxiesOf(app.Services.GetRequiredService<ServerSettings>()) is { } proxies)
+            app.UseForwardedHeaders(proxies);
         app.UseRequestIds();
         var previews = app.Services.GetRequiredService<PreviewProxy>();
         app.Use((context, next) => previews.HandleAsync(context, next));
@@ -174,14 +191,17 @@ internal static partial class ServerHost
             return next(context);
         });
         app.UseRouting();
-        app.UseAccess();
+        AuditCall.Use(app);
+        var access = app.Services.GetRequiredService<Access>();
+        app.Use((context, next) => access.HandleAsync(context, next));
         // A peer that does not answer a ping for this long is gone.
         app.UseWebSockets(new WebSocketOptions { KeepAliveInterval = TimeSpan.FromSeconds(15), KeepAliveTimeout = TimeSpan.FromSeconds(30) });
         var idempotency = app.Services.GetRequiredService<Idempotency>();
         app.Use((context, next) => idempotency.HandleAsync(context, next));
 
-        var api = app.MapGroup(Routes.Base);
-        SystemEndpoints.Map(app, api);
+        var root = app.MapGroup("").WithAuditActions();
+        var api = root.MapGroup(Routes.Base);
+        SystemEndpoints.Map(root, api);
         SandboxEndpoints.Map(api);
         SnapshotEndpoints.Map(api);
         PreviewEndpoints.Map(api);
@@ -194,10 +214,33 @@ internal static partial class ServerHost
         ResourceEndpoints.Map(api);
         ExportEndpoints.Map(api);
         EgressEndpoints.Map(api);
-        app.MapExec();
-        app.MapProcesses();
-        app.MapTerminals();
-        app.MapFiles();
+        KeyEndpoints.Map(api);
+        TenantEndpoints.Map(api);
+        AuditEndpoints.Map(api);
+        root.MapExec();
+        root.MapProcesses();
+        root.MapTerminals();
+        root.MapFiles();
+    }
+
+    /// <summary>Without a proxy that is trusted, the header is what anybody may write.</summary>
+    public static ForwardedHeadersOptions? ProxiesOf(ServerSettings settings)
+    {
+        if (settings.TrustedProxies.Length == 0)
+            return null;
+        var options = new ForwardedHeadersOptions { ForwardedHeaders = ForwardedHeaders.XForwardedFor, ForwardLimit = null };
+        options.KnownProxies.Clear();
+        options.KnownIPNetworks.Clear();
+        foreach (var proxy in settings.TrustedProxies.Split(',', StringSplitOptions.RemoveEmptyEntries | StringSplitOptions.TrimEntries))
+        {
+            if (IPAddress.TryParse(proxy, out var address))
+                options.KnownProxies.Add(address);
+            else if (System.Net.IPNetwork.TryParse(proxy, out var network))
+                options.KnownIPNetworks.Add(network);
+            else
+                throw new SettingsException($"--trusted-proxies: \"{proxy}\" is neither an address nor a range such as 10.0.0.0/8");
+        }
+        return options;
     }
 
     /// <summary>Go joins its base and paths blindly and so sends /api/v1//sandboxes.</summary>

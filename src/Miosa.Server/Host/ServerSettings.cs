@@ -29,7 +29,10 @@ internal sealed record ServerSettings
     public int BuildTimeoutSec { get; init; } = 1800;
     public int MetricsSec { get; init; } = 15;
     public int SweepSec { get; init; } = 30;
-    public int KeyCacheSec { get; init; } = 2;
+    public int RateLimitRpm { get; init; } = 30_000;
+    public int BadKeyRpm { get; init; } = 60;
+    public string TrustedProxies { get; init; } = "";
+    public int AuditDays { get; init; } = 365;
     public int EventDays { get; init; } = 30;
     public string Region { get; init; } = "local";
     public string PreviewDomain { get; init; } = "localhost";

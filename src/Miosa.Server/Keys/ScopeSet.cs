@@ -2,13 +2,19 @@ using System.Collections.Frozen;
 
 namespace Miosa.Server.Keys;
 
-/// <summary>What follows from scopes: writing includes reading, everything includes everything.</summary>
+/// <summary>What follows from scopes: writing includes reading, everything includes everything of the tenant.</summary>
 internal static class ScopeSet
 {
+    /// <summary>What routes of the server's administrators need. No key of a tenant has it, nor can be given it.</summary>
+    public const string Administration = "platform";
+
     private const string Read = ":read";
     private const string Write = ":write";
 
     private static readonly FrozenSet<string> Everything = Scopes.Known.ToFrozenSet();
+
+    /// <summary>All that a key of an administrator may do.</summary>
+    public static IReadOnlySet<string> OfAdministrator { get; } = Scopes.Known.Append(Administration).ToFrozenSet();
 
     /// <summary>All that a key with these scopes may do.</summary>
     public static IReadOnlySet<string> Of(IEnumerable<string> given)
@@ -17,7 +23,10 @@ internal static class ScopeSet
         if (all.Contains(Scopes.All) || all.Contains(Scopes.Admin))
             return Everything;
         foreach (var scope in all.Where(s => s.EndsWith(Write, StringComparison.Ordinal)).ToList())
-            all.Add(string.Concat(scope.AsSpan(0, scope.Length - Write.Length), Read));
+        {
+            if (string.Concat(scope.AsSpan(0, scope.Length - Write.Length), Read) is { } reading && Everything.Contains(reading))
+                all.Add(reading);
+        }
         if (all.Contains(Scopes.SandboxesWrite))
             all.UnionWith([Scopes.SandboxesCreate, Scopes.SandboxesExec]);
         return all;

@@ -34,7 +34,8 @@ internal sealed class Machines(
         return await db.Machines.FirstOrDefaultAsync(m => m.Id == idOrSlugOrName && m.TenantId == caller.TenantId && m.DestroyedAt > limit, ct);
     }
 
-    public Machine? FindByName(Caller caller, string name) => directory.FindByName(caller.TenantId, name)?.Row;
+    public Machine? FindByName(Caller caller, string name) =>
+        directory.FindByName(caller.TenantId, name)?.Row is { } row && caller.Sees(row) ? row : null;
 
     /// <summary>
     /// Asks the machine whether it may be used now. No database on the way for a known machine; a persistent machine that is paused

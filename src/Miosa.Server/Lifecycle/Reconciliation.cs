@@ -1,5 +1,6 @@
 using Microsoft.EntityFrameworkCore;
 using Miosa.Runtime.Wire;
+using Miosa.Server.Audit;
 using Miosa.Server.Host;
 using Miosa.Server.Nodes;
 using Miosa.Server.Storage;
@@ -23,6 +24,7 @@ internal sealed partial class Reconciliation(
     IGrainFactory grains,
     Database database,
     Idempotency idempotency,
+    AuditLog audit,
     ServerSettings settings,
     TimeProvider time,
     ILogger<Reconciliation> log) : BackgroundService
@@ -131,6 +133,7 @@ internal sealed partial class Reconciliation(
     private async Task ForgetAsync(CancellationToken ct)
     {
         await idempotency.ForgetOldAsync(ct);
+        await audit.ForgetOldAsync(ct);
         var limit = time.GetUtcNow().AddDays(-settings.EventDays);
         await database.WriteAsync(
             db =>

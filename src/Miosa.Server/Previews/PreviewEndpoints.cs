@@ -50,7 +50,7 @@ internal sealed class PreviewEndpoints(Machines machines, MachineDirectory direc
         if (row is null)
             return Reply.Refuse(full!); // one of the two is always there
         var url = view.UrlWith(machine.Row, port ?? PreviewView.PortOf(machine), PreviewSecrets.TokenParameter, text);
-        return NotStored(context, Reply.One(
+        return Reply.NotStored(context, Reply.One(
             new PreviewToken { Token = text, Url = url, EmbedUrl = url, ExpiresAt = row.ExpiresAt ?? throw new InvalidOperationException("a token has an end"), Scope = scope },
             WireJson.Default.PreviewToken));
     }
@@ -132,7 +132,7 @@ internal sealed class PreviewEndpoints(Machines machines, MachineDirectory direc
             return Reply.Refuse(full!); // one of the two is always there
         var url = view.UrlWith(machine.Row, preview.Port, PreviewSecrets.PreviewShareParameter, text);
         var end = row.ExpiresAt ?? throw new InvalidOperationException("a share token has an end");
-        return NotStored(context, Reply.One(
+        return Reply.NotStored(context, Reply.One(
             new PreviewShareResult
             {
                 Id = preview.Id,
@@ -168,7 +168,7 @@ internal sealed class PreviewEndpoints(Machines machines, MachineDirectory direc
         var (row, text, full) = await previews.GrantAsync(machine, GrantKind.Share, expiresIn, mayWrite: false, port: null, previewId: null, context.RequestAborted);
         return row is null
             ? Reply.Refuse(full!) // one of the two is always there
-            : NotStored(context, Reply.One(view.Of(machine.Row, row, PreviewView.PortOf(machine), text), WireJson.Default.Share, 201));
+            : Reply.NotStored(context, Reply.One(view.Of(machine.Row, row, PreviewView.PortOf(machine), text), WireJson.Default.Share, 201));
     }
 
     private async Task<IResult> ListLinksAsync(HttpContext context)
@@ -239,12 +239,5 @@ internal sealed class PreviewEndpoints(Machines machines, MachineDirectory direc
         if (value is not null && !allowed.Contains(value))
             body.Fail(field, $"must be {string.Join(" or ", allowed)}, got \"{value}\"");
         return value;
-    }
-
-    /// <summary>A secret must stay in no cache on its way.</summary>
-    private static IResult NotStored(HttpContext context, IResult result)
-    {
-        context.Response.Headers.CacheControl = "no-store";
-        return result;
     }
 }

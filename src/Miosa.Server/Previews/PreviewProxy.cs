@@ -14,7 +14,7 @@ namespace Miosa.Server.Previews;
 /// who may, then whether the machine may be used (a paused persistent one is resumed), then on to the port through its guest.
 /// </summary>
 internal sealed class PreviewProxy(
-    PreviewHosts hosts, MachineDirectory directory, Machines machines, ApiKeys keys, PreviewPools pools, IHttpForwarder forwarder, TimeProvider time)
+    PreviewHosts hosts, MachineDirectory directory, Machines machines, ApiKeys keys, PreviewPools pools, IHttpForwarder forwarder, Shutdown shutdown, TimeProvider time)
 {
     private const string PathForm = "/p/";
 
@@ -108,11 +108,8 @@ internal sealed class PreviewProxy(
         }
         LongStream.Allow(context);
         // What was let in ends with what let it in: an open WebSocket must not outlive its link.
-        using var ended = pass.Ended.Register(context.Abort);
-        using var limit = pass.ExpiresAt is { } end && end - time.GetUtcNow() is var left && left < TimeSpan.FromDays(20)
-            ? new CancellationTokenSource(left > TimeSpan.Zero ? left : TimeSpan.Zero, time)
-            : null;
-        using var over = limit?.Token.Register(context.Abort);
+        using var end = new RequestEnd(context, pass.ExpiresAt, time, held: null, pass.Ended);
+        using var stop = shutdown.Late.UnsafeRegister(static state => ((HttpContext)state!).Abort(), context);
         var error = await forwarder.SendAsync(context, Destination, pools.Of(admitted.Guest, port), Config, transform);
         if (error == ForwarderError.None || context.Response.HasStarted)
             return;
@@ -136,8 +133,13 @@ internal sealed class PreviewProxy(
             return Granted(machine, asked, port) is { } live ? new Pass(live.Row.MayWrite, live.Ended, live.Row.ExpiresAt, asked) : null;
         if (machine.Previews.OfPort(port) is { Row.IsPublic: true } open)
             return new Pass(MayWrite: true, open.Ended);
-        if (PreviewSecrets.ApiKey(request) is { } key && await keys.FindAsync(key, ct) is { } caller && caller.TenantId == machine.Row.TenantId && caller.Has(Scopes.SandboxesRead))
-            return new Pass(caller.Has(Scopes.SandboxesWrite), CancellationToken.None);
+        if (PreviewSecrets.ApiKey(request) is { } text && await keys.FindAsync(text, request.HttpContext.Connection.RemoteIpAddress, ct) is { Key: { } key, Caller: { } caller } found)
+        {
+            // Held until the end of the request, whatever lets it in: so its end is not missed.
+            request.HttpContext.Response.RegisterForDispose(new RequestEnd(request.HttpContext, expiresAt: null, time, key, CancellationToken.None));
+            if (caller.Sees(machine.Row) && caller.Has(Scopes.SandboxesRead))
+                return new Pass(caller.Has(Scopes.SandboxesWrite), key.Ended, found.TokenEnds);
+        }
         return PreviewSecrets.InHeaderOrCookie(request) is { } held && Granted(machine, held, port) is { } grant
             ? new Pass(grant.Row.MayWrite, grant.Ended, grant.Row.ExpiresAt)
             : null;

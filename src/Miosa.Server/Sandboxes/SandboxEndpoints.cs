@@ -1,4 +1,5 @@
 using Miosa.Server.Host;
+using Miosa.Server.Keys;
 using Miosa.Server.Lifecycle;
 using Miosa.Server.Nodes;
 using Miosa.Server.Snapshots;
@@ -12,9 +13,9 @@ internal sealed class SandboxEndpoints(Machines machines, SandboxFields fields, 
     public static void Map(IEndpointRouteBuilder api)
     {
         var it = api.ServiceProvider.GetRequiredService<SandboxEndpoints>();
-        api.Map("POST", "/sandboxes", it.CreateAsync).Needs(Scopes.SandboxesCreate).WithMetadata(new Replayable(KeyInBody: true));
-        api.Map("GET", "/sandboxes", it.ListAsync).Needs(Scopes.SandboxesRead);
-        api.Map("GET", "/sandboxes/by-name/{name}", it.GetByNameAsync).Needs(Scopes.SandboxesRead);
+        api.Map("POST", "/sandboxes", it.CreateAsync).Needs(Scopes.SandboxesCreate).AlsoForOneUser().WithMetadata(new Replayable(KeyInBody: true));
+        api.Map("GET", "/sandboxes", it.ListAsync).Needs(Scopes.SandboxesRead).AlsoForOneUser();
+        api.Map("GET", "/sandboxes/by-name/{name}", it.GetByNameAsync).Needs(Scopes.SandboxesRead).AlsoForOneUser();
         api.Map("GET", "/sandboxes/{sandbox_id}", it.GetAsync).Needs(Scopes.SandboxesRead);
         foreach (var method in (string[])["PATCH", "PUT"])
         {
@@ -104,6 +105,7 @@ internal sealed class SandboxEndpoints(Machines machines, SandboxFields fields, 
             return Reply.Refuse(refusal);
         if (await machines.FindAsync(context.Caller(), context.PathValue("sandbox_id"), context.RequestAborted) is null)
             return Reply.Refuse(Refusal.NotFound("sandbox"));
+        UserBound.Apply(body, context.Caller());
         var (change, faults) = read(body);
         if (change is null)
             return Reply.Refuse(faults!); // one of the two is always there

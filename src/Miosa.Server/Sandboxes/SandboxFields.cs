@@ -3,6 +3,7 @@ using System.Text.Json.Nodes;
 using System.Text.RegularExpressions;
 using Miosa.Server.Egress;
 using Miosa.Server.Host;
+using Miosa.Server.Keys;
 using Miosa.Server.Lifecycle;
 using Miosa.Server.Previews;
 using Miosa.Server.Templates;
@@ -44,6 +45,7 @@ internal sealed partial class SandboxFields(Sizes sizes, EnvSeal seal, EgressFie
     /// <param name="template">The tenant's template that <c>template_id</c> names; null for an image.</param>
     public (Machine? Draft, Refusal? Refusal) Create(Fields fields, Caller caller, TemplateRow? template)
     {
+        UserBound.Apply(fields, caller);
         foreach (var name in NotYet)
         {
             if (fields.Body[name] is { } value && !IsEmpty(value))
@@ -105,6 +107,7 @@ internal sealed partial class SandboxFields(Sizes sizes, EnvSeal seal, EgressFie
     /// <summary>A draft that takes from the source what the body does not name: shape, attribution, environment, limits.</summary>
     public (Machine? Draft, Refusal? Refusal) Fork(Fields fields, Machine source, Caller caller)
     {
+        UserBound.Apply(fields, caller);
         if (fields.Text("template_id", 255) is { } template && template != source.Image && template != source.TemplateId)
             fields.Fail("template_id", $"must be the template of the source, \"{source.TemplateId ?? source.Image}\", or left out");
         IsolationFields.Same(fields, source.Isolation);

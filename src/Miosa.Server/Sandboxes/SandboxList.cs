@@ -19,11 +19,16 @@ internal sealed class SandboxList(Database database, SandboxView view)
         var (states, stateRefusal) = States(Paging.Text(query, "state", "status"));
         if (stateRefusal is not null)
             return (null, stateRefusal);
-        var tenant = context.Caller().TenantId;
+        var caller = context.Caller();
+        var tenant = caller.TenantId;
         await using var db = database.Read();
         var rows = db.Machines.Where(m => m.TenantId == tenant && m.Kind == "sandbox");
         rows = states.Count == 0 ? rows.Where(m => m.State != MachineState.Destroyed) : rows.Where(m => states.Contains(m.State));
         rows = Filter(rows, query);
+        if (caller.BoundExternalUserId is { } user)
+            rows = rows.Where(m => m.ExternalUserId == user);
+        if (caller.BoundWorkspaceId is { } workspace)
+            rows = rows.Where(m => m.WorkspaceId == workspace);
         var tags = Paging.Text(query, "tags")?.Split(',', StringSplitOptions.RemoveEmptyEntries | StringSplitOptions.TrimEntries) ?? [];
         foreach (var tag in tags)
         {

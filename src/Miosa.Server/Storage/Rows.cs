@@ -13,7 +13,9 @@ internal sealed record TenantRow
 internal sealed record KeyRow
 {
     public required string Id { get; init; }
-    public required string TenantId { get; init; }
+
+    /// <summary>Null for a key of an administrator, which has no tenant of its own.</summary>
+    public string? TenantId { get; init; }
     public required string Name { get; init; }
 
     /// <summary>The first characters of the random part: enough to find the row, useless to sign in.</summary>
@@ -22,10 +24,30 @@ internal sealed record KeyRow
 
     /// <summary>Scopes separated by spaces.</summary>
     public required string Scopes { get; init; }
+
+    /// <summary>One of <see cref="ApiKeyTypes"/>.</summary>
+    public string Type { get; init; } = ApiKeyTypes.User;
+    public string Purpose { get; init; } = "api";
+
+    /// <summary>The one external user for whom it acts; null for all.</summary>
+    public string? ExternalUserId { get; init; }
+
+    /// <summary>Requests per minute; null for the server's setting.</summary>
+    public int? RateLimitRpm { get; init; }
+
+    /// <summary>JSON object.</summary>
+    public string Metadata { get; init; } = "{}";
     public required DateTimeOffset CreatedAt { get; init; }
     public DateTimeOffset? ExpiresAt { get; init; }
     public DateTimeOffset? RevokedAt { get; init; }
     public DateTimeOffset? LastUsedAt { get; init; }
+}
+
+/// <summary>A number that grows when something changes that other processes hold in memory.</summary>
+internal sealed record MarkRow
+{
+    public required string Name { get; init; }
+    public long Value { get; init; }
 }
 
 /// <summary>One event; the table is the outbox and the log that every reader follows.</summary>
@@ -52,6 +74,8 @@ internal sealed record IdempotencyRow
     public required byte[] RequestHash { get; init; }
     public required int Status { get; init; }
     public required string ContentType { get; init; }
+
+    /// <summary>Encrypted: an answer may hold a secret that is shown once.</summary>
     public required byte[] Body { get; init; }
     public required DateTimeOffset CreatedAt { get; init; }
 }

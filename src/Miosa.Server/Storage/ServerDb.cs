@@ -1,6 +1,7 @@
 using Microsoft.EntityFrameworkCore;
 using Microsoft.EntityFrameworkCore.Design;
 using Microsoft.EntityFrameworkCore.Storage.ValueConversion;
+using Miosa.Server.Audit;
 using Miosa.Server.Lifecycle;
 using Miosa.Server.Snapshots;
 using Miosa.Server.Templates;
@@ -11,6 +12,8 @@ internal sealed class ServerDb(DbContextOptions<ServerDb> options) : DbContext(o
 {
     public DbSet<TenantRow> Tenants => Set<TenantRow>();
     public DbSet<KeyRow> Keys => Set<KeyRow>();
+    public DbSet<MarkRow> Marks => Set<MarkRow>();
+    public DbSet<AuditRow> Audit => Set<AuditRow>();
     public DbSet<Machine> Machines => Set<Machine>();
     public DbSet<EventRow> Events => Set<EventRow>();
     public DbSet<SnapshotRow> Snapshots => Set<SnapshotRow>();
@@ -37,7 +40,24 @@ internal sealed class ServerDb(DbContextOptions<ServerDb> options) : DbContext(o
             key.ToTable("api_keys");
             key.HasIndex(k => k.Prefix);
             key.HasIndex(k => k.TenantId);
-            key.HasOne<TenantRow>().WithMany().HasForeignKey(k => k.TenantId);
+            // What rows of earlier versions get.
+            key.Property(k => k.Type).HasDefaultValue(ApiKeyTypes.User);
+            key.Property(k => k.Purpose).HasDefaultValue("api");
+            key.Property(k => k.Metadata).HasDefaultValue("{}");
+            key.HasOne<TenantRow>().WithMany().HasForeignKey(k => k.TenantId).OnDelete(DeleteBehavior.Cascade);
+        });
+        modelBuilder.Entity<MarkRow>(mark =>
+        {
+            mark.ToTable("marks");
+            mark.HasKey(m => m.Name);
+        });
+        modelBuilder.Entity<AuditRow>(entry =>
+        {
+            entry.ToTable("audit_log");
+            entry.HasKey(e => e.Position);
+            entry.Property(e => e.Id).IsRequired();
+            entry.HasIndex(e => new { e.TenantId, e.Position });
+            entry.HasIndex(e => e.At);
         });
         modelBuilder.Entity<Machine>(machine =>
         {
