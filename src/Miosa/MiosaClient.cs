@@ -37,6 +37,9 @@ public sealed class MiosaClient : IDisposable, IAsyncDisposable
         pipeline = new Pipeline(options);
         Sandboxes = new Sandboxes(pipeline);
         SandboxTemplates = new SandboxTemplates(pipeline);
+        ApiKeys = new ApiKeys(pipeline);
+        AuditLog = new AuditLog(pipeline, "/audit-log");
+        Admin = new Admin(pipeline);
     }
 
     /// <summary>Create, find, list and destroy sandboxes.</summary>
@@ -44,6 +47,15 @@ public sealed class MiosaClient : IDisposable, IAsyncDisposable
 
     /// <summary>What sandboxes are made of: list, create, build and delete templates.</summary>
     public SandboxTemplates SandboxTemplates { get; }
+
+    /// <summary>The keys of the tenant: make, list and revoke them; keys and tokens for one user of yours.</summary>
+    public ApiKeys ApiKeys { get; }
+
+    /// <summary>Who did what in the tenant, and when.</summary>
+    public AuditLog AuditLog { get; }
+
+    /// <summary>For administrators of the server, with a key <c>msk_p_…</c>: tenants, their keys, and the audit log of all.</summary>
+    public Admin Admin { get; }
 
     /// <summary>Closes the connections; sandboxes go on running. Calls made afterwards throw <see cref="ObjectDisposedException"/>.</summary>
     public void Dispose() => pipeline.Dispose();

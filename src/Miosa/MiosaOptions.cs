@@ -15,6 +15,18 @@ public sealed record MiosaOptions
     public string? ApiKey { get; init; }
 
     /// <summary>
+    /// A token of <see cref="ApiKeys.CreateTokenAsync"/>, which is used in place of a key; default: the environment variable <c>MIOSA_ACCESS_TOKEN</c>,
+    /// when there is no key.
+    /// </summary>
+    public string? AccessToken { get; init; }
+
+    /// <summary>
+    /// Name or id of the tenant to work in, for keys of administrators, which have none of their own; default: the environment variable <c>MIOSA_TENANT</c>.
+    /// With a key of a tenant it can only be that one.
+    /// </summary>
+    public string? Tenant { get; init; }
+
+    /// <summary>
     /// Address of the API including its version, such as <c>http://localhost:8080/api/v1</c>; a slash at the end does no harm.
     /// Default: the environment variable <c>MIOSA_BASE_URL</c>, else <see cref="DefaultBaseUrl"/>.
     /// </summary>
@@ -48,19 +60,37 @@ public sealed record MiosaOptions
 
     internal string RequireApiKey()
     {
+        if (ApiKey is null && (AccessToken ?? EnvironmentToken()) is { } token)
+            return IsPlain(token) ? token : throw new ArgumentException("the access token is empty or contains a blank, a line break or a character outside ASCII", "accessToken");
         var key = ApiKey ?? Environment.GetEnvironmentVariable("MIOSA_API_KEY");
         if (string.IsNullOrEmpty(key))
             throw new ArgumentException("no API key: pass apiKey or set the environment variable MIOSA_API_KEY", "apiKey");
         // The key itself never goes into a message: messages end up in logs.
         if (!key.StartsWith("msk_", StringComparison.Ordinal))
             throw new ArgumentException("an API key starts with 'msk_'; this one does not", "apiKey");
-        foreach (var c in key)
-        {
-            if (c is <= ' ' or >= '\x7f')
-                throw new ArgumentException("the API key contains a blank, a line break or a character outside ASCII", "apiKey");
-        }
+        if (!IsPlain(key))
+            throw new ArgumentException("the API key contains a blank, a line break or a character outside ASCII", "apiKey");
         return key;
     }
+
+    internal string? TenantToName()
+    {
+        var tenant = Tenant ?? Environment.GetEnvironmentVariable("MIOSA_TENANT");
+        if (string.IsNullOrEmpty(tenant))
+            return null;
+        foreach (var c in tenant)
+        {
+            if (c is < ' ' or >= '\x7f')
+                throw new ArgumentException("the tenant contains a line break or a character outside ASCII: use its id", "tenant");
+        }
+        return tenant;
+    }
+
+    // A key wins: it is what most environments have.
+    private static string? EnvironmentToken() =>
+        string.IsNullOrEmpty(Environment.GetEnvironmentVariable("MIOSA_API_KEY")) && Environment.GetEnvironmentVariable("MIOSA_ACCESS_TOKEN") is { Length: > 0 } token ? token : null;
+
+    private static bool IsPlain(string text) => text.Length > 0 && text.All(c => c is > ' ' and < '\x7f');
 
     internal string RequireBaseUrl()
     {

@@ -12,6 +12,8 @@ namespace Miosa.Http;
 /// </summary>
 internal sealed class Pipeline : IDisposable
 {
+    private const string TenantHeader = "X-MIOSA-Tenant";
+
     private static readonly string UserAgent = "miosa-dotnet/"
         + (typeof(Pipeline).Assembly.GetCustomAttribute<AssemblyInformationalVersionAttribute>()?.InformationalVersion.Split('+')[0] ?? "0");
 
@@ -21,6 +23,7 @@ internal sealed class Pipeline : IDisposable
     private readonly MiosaOptions options;
     private readonly HttpClient http;
     private readonly string apiKey;
+    private readonly string? tenant;
     private readonly string baseUrl;
     private volatile bool isDisposed;
 
@@ -29,6 +32,7 @@ internal sealed class Pipeline : IDisposable
         options.Check();
         this.options = options;
         apiKey = options.RequireApiKey();
+        tenant = options.TenantToName();
         baseUrl = options.RequireBaseUrl();
         http = options.HttpClient ?? new HttpClient(options.Handler ?? DefaultHandler(), disposeHandler: options.Handler is null)
         {
@@ -91,6 +95,8 @@ internal sealed class Pipeline : IDisposable
         socket.Options.KeepAliveTimeout = SocketKeepAlive;
         socket.Options.SetRequestHeader("Authorization", "Bearer " + apiKey);
         socket.Options.SetRequestHeader("User-Agent", UserAgent);
+        if (tenant is not null)
+            socket.Options.SetRequestHeader(TenantHeader, tenant);
         foreach (var (name, value) in options.DefaultHeaders ?? new Dictionary<string, string>())
             socket.Options.SetRequestHeader(name, value);
         using var limit = new IdleTimer(options.Timeout, Clock, ct);
@@ -218,6 +224,8 @@ internal sealed class Pipeline : IDisposable
         headers.Authorization = new AuthenticationHeaderValue("Bearer", apiKey);
         headers.TryAddWithoutValidation("User-Agent", UserAgent);
         headers.TryAddWithoutValidation("Accept", call.Accept);
+        if (tenant is not null)
+            headers.TryAddWithoutValidation(TenantHeader, tenant);
         if (call.IdempotencyKey is { } key)
             headers.TryAddWithoutValidation("Idempotency-Key", key);
         if (call.LastEventId is { } id)

@@ -124,10 +124,10 @@ public sealed class Sandboxes
     /// <param name="cancellationToken">Ends the enumeration.</param>
     /// <returns>The sandboxes, newest first.</returns>
     public IAsyncEnumerable<Sandbox> ListAllAsync(SandboxFilter? filter = null, CancellationToken cancellationToken = default)
-        => Feed.EnumerateAsync(() => new SandboxPages(this, pipeline, filter), cancellationToken);
+        => Feed.EnumerateAsync(() => Pages(filter), cancellationToken);
 
     /// <inheritdoc cref="ListAllAsync"/>
-    public IEnumerable<Sandbox> ListAll(SandboxFilter? filter = null) => Feed.Enumerate(() => new SandboxPages(this, pipeline, filter));
+    public IEnumerable<Sandbox> ListAll(SandboxFilter? filter = null) => Feed.Enumerate(() => Pages(filter));
 
     /// <summary>Destroys a sandbox: its processes are killed and its files are gone. Destroying it again does no harm.</summary>
     /// <param name="id">Its id.</param>
@@ -178,7 +178,10 @@ public sealed class Sandboxes
         string? stdin = null)
         => pipeline.Send(SandboxCalls.Exec(id, SandboxCalls.Command(Command.FromArgv(argv), cwd, env, timeout, stdin)));
 
-    internal Page<Sandbox> Handles(Page<SandboxInfo> page) => new() { Data = [.. page.Data.Select(Handle)], Meta = page.Meta, Figures = page.Figures };
+    private PageFeed<Sandbox> Pages(SandboxFilter? filter) =>
+        new(pipeline, (page, _) => SandboxCalls.List(filter, page, PageFeed<Sandbox>.PerPage).To(Handles), static sandbox => sandbox.Id);
+
+    private Page<Sandbox> Handles(Page<SandboxInfo> page) => new() { Data = [.. page.Data.Select(Handle)], Meta = page.Meta, Figures = page.Figures };
 
     private static CreateSandboxRequest Request(
         string? image, string? name, string? slug, string? externalUserId, string? externalProjectId, string? externalWorkspaceId, JsonObject? metadata,

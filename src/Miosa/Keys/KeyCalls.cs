@@ -1,0 +1,66 @@
+using System.Globalization;
+using Miosa.Http;
+
+namespace Miosa;
+
+/// <summary>The calls about keys, as values; the keys of any tenant lie at another address and are made alike.</summary>
+internal static class KeyCalls
+{
+    public const string OfTenant = "/api-keys";
+
+    public static Call<ApiKey> Create(string path, CreateApiKeyRequest request)
+    {
+        ArgumentNullException.ThrowIfNull(request);
+        return Made(path, Call.Body(request, RequestJson.Default.CreateApiKeyRequest));
+    }
+
+    public static Call<ApiKey> CreateScoped(CreateScopedApiKeyRequest request)
+    {
+        ArgumentNullException.ThrowIfNull(request);
+        return Made(OfTenant + "/scoped", Call.Body(request, RequestJson.Default.CreateScopedApiKeyRequest));
+    }
+
+    public static Call<ScopedToken> CreateToken(CreateScopedTokenRequest request)
+    {
+        ArgumentNullException.ThrowIfNull(request);
+        return new(HttpMethod.Post, "/tokens/scoped", static answer => answer.Object(WireJson.Default.ScopedToken))
+        {
+            Json = Call.Body(request, RequestJson.Default.CreateScopedTokenRequest),
+        };
+    }
+
+    public static Call<ApiKey> Get(string id) => new(HttpMethod.Get, One(OfTenant, id), Key);
+
+    public static Call<Page<ApiKey>> List(string path, int page, int perPage)
+        => new(HttpMethod.Get, Paged(path, page, perPage), static answer => answer.Whole(WireJson.Default.PageApiKey));
+
+    public static Call<bool> Revoke(string path, string id) => new(HttpMethod.Delete, One(path, id), Answer.Nothing);
+
+    /// <summary>The path with a page in it, checked.</summary>
+    public static string Paged(string path, int page, int perPage)
+    {
+        ArgumentOutOfRangeException.ThrowIfLessThan(page, 1);
+        ArgumentOutOfRangeException.ThrowIfLessThan(perPage, 1);
+        ArgumentOutOfRangeException.ThrowIfGreaterThan(perPage, 100);
+        return Call.Query(path, ("page", page.ToString(CultureInfo.InvariantCulture)), ("per_page", perPage.ToString(CultureInfo.InvariantCulture)));
+    }
+
+    /// <summary>The path of one thing in a collection.</summary>
+    public static string One(string path, string id)
+    {
+        ArgumentException.ThrowIfNullOrEmpty(id);
+        // "." and ".." would leave the collection: the address is normalised before it is sent.
+        if (id is "." or "..")
+            throw new ArgumentException($"'{id}' is not an id", nameof(id));
+        return $"{path}/{Uri.EscapeDataString(id)}";
+    }
+
+    private static Call<ApiKey> Made(string path, byte[] json) => new(HttpMethod.Post, path, Key)
+    {
+        Json = json,
+        // The same over all tries: a key whose answer was lost would be nobody's.
+        IdempotencyKey = Guid.NewGuid().ToString(),
+    };
+
+    private static ApiKey Key(Answer answer) => answer.Object(WireJson.Default.ApiKey);
+}
