@@ -10,6 +10,7 @@ public sealed class LivePlatform : IAsyncLifetime
     private const string Image = "miosa-sandbox";
 
     private Platform.Platform? platform;
+    private string? adminKey;
 
     public string BaseUrl { get; private set; } = "";
 
@@ -21,6 +22,9 @@ public sealed class LivePlatform : IAsyncLifetime
         BaseUrl = platform.ApiUrl;
         ApiKey = await platform.NewKeyAsync(await platform.NewTenantAsync("e2e"));
     }
+
+    /// <summary>A key of an administrator of the server.</summary>
+    public async Task<string> AdminKeyAsync() => adminKey ??= await (platform ?? throw new InvalidOperationException("not started")).NewAdminKeyAsync();
 
     public MiosaClient Client(MiosaOptions? options = null)
     {

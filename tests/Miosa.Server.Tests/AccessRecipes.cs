@@ -1,0 +1,149 @@
+using System.Text;
+
+namespace Miosa.Server.Tests;
+
+/// <summary>
+/// One recipe for each route of the server. A GET needs none of its own when its path is all it takes; "~" stands for a path that is not under the base.
+/// </summary>
+internal static class AccessRecipes
+{
+    private const string Sandbox = "/sandboxes/{sandbox_id}";
+    private const string File = """{"path":"/workspace/a.txt"}""";
+
+    public static Dictionary<string, Recipe> All { get; } = new()
+    {
+        ["POST /sandboxes"] = Recipe.Json("""{"memory_mb":256}""", 201),
+        [$"PATCH {Sandbox}"] = Recipe.Json("""{"metadata":{}}"""),
+        [$"PUT {Sandbox}"] = Recipe.Json("""{"metadata":{}}"""),
+        [$"PATCH {Sandbox}/tags"] = Recipe.Json("""{"tags":["a"]}"""),
+        [$"PUT {Sandbox}/tags"] = Recipe.Json("""{"tags":["a"]}"""),
+        [$"POST {Sandbox}/extend"] = Recipe.Json("{}"),
+        [$"POST {Sandbox}/fork"] = Recipe.Json("{}", 201),
+        [$"DELETE {Sandbox}"] = new() { Prepare = NewSandbox },
+        [$"POST {Sandbox}/pause"] = new() { Prepare = NewSandbox },
+        [$"POST {Sandbox}/resume"] = new() { Prepare = NewSandbox },
+        [$"POST {Sandbox}/stop"] = new() { Prepare = NewSandbox },
+        // It was not made of a template with a start command.
+        [$"POST {Sandbox}/template/start"] = Recipe.Json("{}", 422),
+
+        [$"POST {Sandbox}/exec"] = Recipe.Json("""{"command":"true"}"""),
+        [$"POST {Sandbox}/exec/stream"] = Recipe.Json("""{"command":"true"}"""),
+        [$"GET {Sandbox}/exec/stream"] = new() { Query = "?command=true" },
+        [$"GET {Sandbox}/exec/ws"] = new(101) { Query = "?command=true", IsSocket = true },
+        [$"GET {Sandbox}/exec/spawn"] = new(101) { Query = "?command=true", IsSocket = true },
+        ["GET /computers/{sandbox_id}/exec/ws"] = new(101) { Query = "?command=true", IsSocket = true },
+        ["GET /computers/{sandbox_id}/exec/spawn"] = new(101) { Query = "?command=true", IsSocket = true },
+        [$"POST {Sandbox}/exec/resize"] = new() { Prepare = NewTerminal, Content = values => Text($$"""{"session_id":"{{values["session_id"]}}","cols":80,"rows":24}""") },
+        [$"POST {Sandbox}/terminal"] = Recipe.Json("{}", 201),
+        [$"GET {Sandbox}/terminal/{{session_id}}/ws"] = new(101) { IsSocket = true },
+        [$"POST {Sandbox}/terminal/{{session_id}}/resize"] = Recipe.Json("""{"cols":80,"rows":24}"""),
+        [$"DELETE {Sandbox}/terminal/{{session_id}}"] = new() { Prepare = NewTerminal },
+        [$"POST {Sandbox}/processes"] = Recipe.Json("""{"command":"true"}""", 201),
+        [$"POST {Sandbox}/processes/{{pid}}/stdin"] = Recipe.Json("""{"data":"x"}"""),
+        [$"POST {Sandbox}/processes/{{pid}}/signal"] = Recipe.Json("""{"signal":"SIGCONT"}"""),
+        [$"POST {Sandbox}/processes/{{pid}}/stop"] = new() { Prepare = NewProcess },
+        [$"DELETE {Sandbox}/processes/{{pid}}"] = new() { Prepare = NewProcess },
+
+        [$"POST {Sandbox}/files"] = Written(),
+        [$"POST {Sandbox}/files/write"] = Written(),
+        [$"POST {Sandbox}/fs/write"] = Written(),
+        [$"PUT {Sandbox}/files"] = Written(),
+        [$"PUT {Sandbox}/files/{{**file_path}}"] = new() { Content = _ => new ByteArrayContent("hi"u8.ToArray()) },
+        [$"POST {Sandbox}/files/upload"] = new(201) { Content = _ => new MultipartFormDataContent { { new StringContent("/workspace/up.txt"), "path" }, { new ByteArrayContent("hi"u8.ToArray()), "file", "up.txt" } } },
+        [$"POST {Sandbox}/files/write-many"] = Recipe.Json("""{"files":[{"path":"/workspace/b.txt","content":"aGk="}]}"""),
+        [$"POST {Sandbox}/files/batch"] = Recipe.Json("""{"files":[{"path":"/workspace/b.txt","content":"aGk="}]}"""),
+        [$"POST {Sandbox}/files/mkdir"] = Recipe.Json("""{"path":"/workspace/d1"}"""),
+        [$"POST {Sandbox}/fs/mkdir"] = Recipe.Json("""{"path":"/workspace/d2"}"""),
+        [$"POST {Sandbox}/files/copy"] = Recipe.Json("""{"from":"/workspace/a.txt","to":"/workspace/c.txt"}"""),
+        [$"POST {Sandbox}/files/rename"] = new() { Prepare = NewFile, Content = _ => Text("""{"from":"/workspace/new.txt","to":"/workspace/r.txt"}""") },
+        [$"POST {Sandbox}/files/move"] = new() { Prepare = NewFile, Content = _ => Text("""{"from":"/workspace/new.txt","to":"/workspace/m.txt"}""") },
+        [$"POST {Sandbox}/files/chmod"] = Recipe.Json("""{"path":"/workspace/a.txt","mode":"0644"}"""),
+        [$"POST {Sandbox}/files/stat"] = Recipe.Json(File),
+        [$"POST {Sandbox}/files/delete"] = new() { Prepare = NewFile, Content = _ => Text("""{"path":"/workspace/new.txt"}""") },
+        [$"DELETE {Sandbox}/files"] = new() { Prepare = NewFile, Query = "?path=/workspace/new.txt" },
+        [$"DELETE {Sandbox}/files/{{**file_path}}"] = new() { Prepare = NewFile },
+        [$"GET {Sandbox}/files/stat"] = new() { Query = "?path=/workspace/a.txt" },
+        [$"GET {Sandbox}/files/read"] = new() { Query = "?path=/workspace/a.txt" },
+        [$"GET {Sandbox}/files/download"] = new() { Query = "?path=/workspace/a.txt" },
+        [$"GET {Sandbox}/fs/read"] = new() { Query = "?path=/workspace/a.txt" },
+        [$"POST {Sandbox}/files/export"] = Recipe.Json(File),
+        // Open for links, which tests of exports try; without one it asks for the key itself.
+        [$"GET {Sandbox}/exports/download"] = new() { Query = "?path=/workspace/a.txt", AsksForScope = Scopes.SandboxesRead },
+        [$"POST {Sandbox}/exports"] = Recipe.Json("""{"paths":["/workspace/a.txt"]}""", 201),
+
+        [$"PUT {Sandbox}/env"] = Recipe.Json("""{"vars":[{"key":"B","value":"c"}]}"""),
+        [$"POST {Sandbox}/env"] = Recipe.Json("""{"vars":[{"key":"B","value":"c"}]}"""),
+        [$"PATCH {Sandbox}/env"] = Recipe.Json("""{"vars":[{"key":"B","value":"c"}]}"""),
+        [$"PUT {Sandbox}/env/{{key}}"] = Recipe.Json("""{"value":"c"}"""),
+        [$"DELETE {Sandbox}/env/{{key}}"] = new(),
+        [$"PUT {Sandbox}/egress"] = Recipe.Json("""{"mode":"open"}"""),
+        [$"POST {Sandbox}/snapshots"] = Recipe.Json("{}", 201),
+        [$"POST {Sandbox}/snapshot"] = Recipe.Json("{}"),
+        [$"POST {Sandbox}/restore/{{snapshot_id}}"] = Recipe.Json("{}"),
+        [$"POST {Sandbox}/snapshots/{{snapshot_id}}/restore"] = Recipe.Json("{}"),
+        [$"DELETE {Sandbox}/snapshots/{{snapshot_id}}"] = new() { Prepare = NewSnapshot },
+        ["DELETE /snapshots/{snapshot_id}"] = new() { Prepare = NewSnapshot },
+
+        [$"POST {Sandbox}/preview-token"] = Recipe.Json("{}"),
+        [$"POST {Sandbox}/preview_token"] = Recipe.Json("{}"),
+        [$"POST {Sandbox}/expose"] = Recipe.Json("""{"port":3001}"""),
+        [$"POST {Sandbox}/previews"] = Recipe.Json("""{"port":3002}""", 201),
+        [$"DELETE {Sandbox}/previews/{{preview_id}}"] = new() { Prepare = async world => new() { ["preview_id"] = await world.NewAsync("previews", """{"port":3003}""", "id") } },
+        [$"POST {Sandbox}/previews/{{preview_id}}/share"] = Recipe.Json("{}"),
+        [$"DELETE {Sandbox}/previews/{{preview_id}}/share"] = new(),
+        [$"POST {Sandbox}/shares"] = Recipe.Json("{}", 201),
+        [$"DELETE {Sandbox}/shares/{{share_id}}"] = new() { Prepare = async world => new() { ["share_id"] = await world.NewAsync("shares", "{}", "share_id") } },
+
+        // A recipe of nothing: who may is looked at first.
+        ["POST /sandbox-templates"] = Recipe.Json("{}", 422),
+        ["POST /sandbox-templates/validate"] = Recipe.Json("""{"build_spec":{"from":"miosa-busybox","steps":[{"run":"true"}]}}"""),
+        ["POST /sandbox-templates/{template_id}/builds"] = Recipe.Json("{}", 202),
+        ["DELETE /sandbox-templates/{template_id}"] = new() { Prepare = async world => new() { ["template_id"] = (await world.Own.BuiltAsync($$$"""{"name":"m-{{{Guid.NewGuid():N}}}","build_spec":{"from":"miosa-busybox","steps":[{"run":"true"}]}}""")).Text("id") } },
+
+        ["POST /api-keys"] = Recipe.Json("""{"name":"m"}""", 201),
+        ["POST /api-keys/scoped"] = Recipe.Json("""{"external_user_id":"alice","scopes":["sandboxes:read"]}""", 201),
+        ["DELETE /api-keys/{key_id}"] = new(204) { Prepare = NewKey },
+        ["POST /api-keys/{key_id}/revoke"] = new(204) { Prepare = NewKey },
+        ["POST /tokens/scoped"] = Recipe.Json("""{"user_id":"alice"}""", 422),
+        ["POST /admin/tenants"] = new(201) { Content = _ => Text($$"""{"name":"m-{{Guid.NewGuid():N}}"}""") },
+        ["DELETE /admin/tenants/{tenant_id}"] = new(204) { Prepare = async world => new() { ["tenant_id"] = (await world.Administrator.PostAsync("admin/tenants", $$"""{"name":"m-{{Guid.NewGuid():N}}"}""")).Expect(201).Text("id") } },
+        ["POST /admin/tenants/{tenant_id}/keys"] = Recipe.Json("""{"name":"m"}""", 201),
+        ["DELETE /admin/tenants/{tenant_id}/keys/{key_id}"] = new(204) { Prepare = NewKey },
+    };
+
+    /// <summary>GETs that are not streams of something else, and whose path is all they take.</summary>
+    public static Recipe? For(RouteLine route) => All.GetValueOrDefault(route.Name) ?? (route.Method == "GET" && PlainGets.Contains(route.Pattern) ? new Recipe() : null);
+
+    private static readonly HashSet<string> PlainGets =
+    [
+        "~/health", "~/healthz", "~/readyz", "~/version", "~/openapi.json", "/health", "/version",
+        "/sandboxes", "/sandboxes/by-name/{name}", Sandbox, $"{Sandbox}/events", $"{Sandbox}/readiness", $"{Sandbox}/readiness/stream", $"{Sandbox}/usage", $"{Sandbox}/metrics",
+        $"{Sandbox}/artifacts", $"{Sandbox}/logs", $"{Sandbox}/logs/stream", $"{Sandbox}/env", $"{Sandbox}/egress", $"{Sandbox}/egress/refused", $"{Sandbox}/snapshots",
+        $"{Sandbox}/terminal", $"{Sandbox}/processes", $"{Sandbox}/processes/{{pid}}", $"{Sandbox}/processes/{{pid}}/logs", $"{Sandbox}/processes/{{pid}}/stream",
+        $"{Sandbox}/files", $"{Sandbox}/files/list", $"{Sandbox}/files/readdir", $"{Sandbox}/fs", $"{Sandbox}/files/tree", $"{Sandbox}/files/watch", $"{Sandbox}/files/{{**file_path}}",
+        $"{Sandbox}/previews", $"{Sandbox}/previews/{{preview_id}}", $"{Sandbox}/shares", "/snapshots/{snapshot_id}",
+        "/sandbox-templates", "/sandbox-templates/build-spec", "/sandbox-templates/{template_id}", "/sandbox-templates/{template_id}/builds", "/templates",
+        "/sandbox-template-builds/{build_id}", "/sandbox-template-builds/{build_id}/logs/stream",
+        "/api-keys", "/api-keys/{key_id}", "/audit-log", "/audit-log/export", "/admin/tenants", "/admin/tenants/{tenant_id}", "/admin/tenants/{tenant_id}/keys", "/admin/audit-log",
+    ];
+
+    private static Recipe Written() => Recipe.Json("""{"path":"/workspace/w.txt","content":"aGk="}""");
+
+    private static StringContent Text(string json) => new(json, Encoding.UTF8, "application/json");
+
+    private static async Task<Dictionary<string, string>> NewSandbox(AccessWorld world) => new() { ["sandbox_id"] = await world.NewSandboxAsync() };
+
+    private static async Task<Dictionary<string, string>> NewTerminal(AccessWorld world) => new() { ["session_id"] = await world.NewTerminalAsync() };
+
+    private static async Task<Dictionary<string, string>> NewProcess(AccessWorld world) => new() { ["pid"] = await world.NewProcessAsync() };
+
+    private static async Task<Dictionary<string, string>> NewKey(AccessWorld world) => new() { ["key_id"] = await world.NewKeyAsync() };
+
+    private static async Task<Dictionary<string, string>> NewSnapshot(AccessWorld world) => new() { ["snapshot_id"] = await world.NewAsync("snapshots", "{}", "id") };
+
+    private static async Task<Dictionary<string, string>> NewFile(AccessWorld world)
+    {
+        await world.Own.RunAsync(world.Values["sandbox_id"], "echo hi > /workspace/new.txt");
+        return new() { ["file_path"] = "workspace/new.txt" };
+    }
+}
