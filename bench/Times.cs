@@ -14,6 +14,8 @@ internal sealed class Times(string what)
 
     public int Count => values.Count;
 
+    public void AddAll(Times others) => values.AddRange(others.values);
+
     public void Add(double milliseconds) => values.Add(milliseconds);
 
     public async Task<T> MeasureAsync<T>(Func<Task<T>> action)
