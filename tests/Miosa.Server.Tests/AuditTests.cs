@@ -41,6 +41,17 @@ public sealed class AuditTests(ServerPlatform shared)
     }
 
     [Fact]
+    public async Task The_entry_of_a_change_is_there_before_its_answer()
+    {
+        using var api = await Platform.NewApiAsync();
+        for (var i = 0; i < 100; i++)
+        {
+            (await api.DeleteAsync($"sandboxes/none-{i}")).Expect(404);
+            Assert.Equal((i, 1), (i, await TotalAsync(api, $"resource_id=none-{i}")));
+        }
+    }
+
+    [Fact]
     public async Task What_only_reaches_into_a_machine_follows_soon_and_what_only_looks_leaves_nothing()
     {
         using var api = await Platform.NewApiAsync();
