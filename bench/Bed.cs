@@ -5,17 +5,24 @@ internal sealed class Bed : IAsyncDisposable
 {
     public const string Image = "miosa-sandbox";
 
-    private Bed(Platform.Platform platform, MiosaClient client) => (Platform, Client) = (platform, client);
+    public const string SmallImage = "miosa-busybox";
+
+    private Bed(Platform.Platform platform, MiosaClient client, string key) => (Platform, Client, Key) = (platform, client, key);
 
     public Platform.Platform Platform { get; }
 
     public MiosaClient Client { get; }
 
-    public static async Task<Bed> StartAsync(params string[] serverSettings)
+    public string Key { get; }
+
+    public static Task<Bed> StartAsync(params string[] serverSettings) => WithAsync(Image, serverSettings);
+
+    /// <summary>With an image that suffices where no program of a sandbox is measured.</summary>
+    public static async Task<Bed> WithAsync(string image, params string[] serverSettings)
     {
-        var platform = await Miosa.Platform.Platform.StartAsync("bench", 221, [Image], ["--default-image", Image, .. serverSettings]);
+        var platform = await Miosa.Platform.Platform.StartAsync("bench", 221, [image], ["--default-image", image, .. serverSettings]);
         var key = await platform.NewKeyAsync(await platform.NewTenantAsync("bench"));
-        return new(platform, new MiosaClient(new MiosaOptions { ApiKey = key, BaseUrl = platform.ApiUrl, Timeout = TimeSpan.FromMinutes(5) }));
+        return new(platform, new MiosaClient(new MiosaOptions { ApiKey = key, BaseUrl = platform.ApiUrl, Timeout = TimeSpan.FromMinutes(5) }), key);
     }
 
     public async ValueTask DisposeAsync()

@@ -14,6 +14,8 @@ var groups = new Dictionary<string, Func<Report, Task>>
     ["files"] = FilesBench.RunAsync,
     ["gvisor"] = GvisorBench.RunAsync,
     ["auth"] = AuthBench.RunAsync,
+    ["webhooks"] = WebhookBench.RunAsync,
+    ["readers"] = ReaderBench.RunAsync,
     ["density"] = DensityBench.RunAsync,
 };
 if (args is [var wanted] && !groups.ContainsKey(wanted))

@@ -40,6 +40,8 @@ public sealed class MiosaClient : IDisposable, IAsyncDisposable
         ApiKeys = new ApiKeys(pipeline);
         AuditLog = new AuditLog(pipeline, "/audit-log");
         Admin = new Admin(pipeline);
+        Webhooks = new Webhooks(pipeline);
+        Events = new TenantEvents(pipeline);
     }
 
     /// <summary>Create, find, list and destroy sandboxes.</summary>
@@ -56,6 +58,11 @@ public sealed class MiosaClient : IDisposable, IAsyncDisposable
 
     /// <summary>For administrators of the server, with a key <c>msk_p_…</c>: tenants, their keys, and the audit log of all.</summary>
     public Admin Admin { get; }
+    /// <summary>Addresses that are sent what happens; and, without a client, the verification of what they are sent.</summary>
+    public Webhooks Webhooks { get; }
+
+    /// <summary>What happens in the tenant, as a stream.</summary>
+    public TenantEvents Events { get; }
 
     /// <summary>Closes the connections; sandboxes go on running. Calls made afterwards throw <see cref="ObjectDisposedException"/>.</summary>
     public void Dispose() => pipeline.Dispose();

@@ -28,6 +28,34 @@ public sealed class EventTests(Tenant tenant) : IClassFixture<Tenant>
     }
 
     [Fact]
+    public async Task Every_event_tells_the_sandbox_as_it_was_with_the_customer_s_own_ids()
+    {
+        var id = await Api.CreateAsync("""{"name":"told","external_user_id":"usr/ü 1","external_project_id":"p1","external_workspace_id":"w1","metadata":{"plan":"<gold>"}}""");
+        (await Api.PatchAsync($"sandboxes/{id}", """{"metadata":{"plan":"none"}}""")).Expect(200);
+        (await Api.DeleteAsync($"sandboxes/{id}")).Expect(200);
+        using var stream = await Api.EventsAsync($"sandboxes/{id}/events");
+        var events = await stream.ToEndAsync();
+        Assert.All(events, e =>
+        {
+            var data = e.Json.GetProperty("data");
+            Assert.Equal((id, "told", "usr/ü 1", "p1", "w1"), (Text("id"), Text("name"), Text("external_user_id"), Text("external_project_id"), Text("external_workspace_id")));
+            Assert.Equal(e.Json.GetProperty("status").GetString(), Text("state"));
+            string? Text(string name) => data.GetProperty(name).GetString();
+        });
+        Assert.Equal(["<gold>", "none"], events.Select(e => e.Json.GetProperty("data").GetProperty("metadata").GetProperty("plan").GetString()).Distinct());
+        Assert.Equal("cold", events.Single(e => e.Type == "build.completed").Json.GetProperty("data").GetProperty("boot_path").GetString());
+    }
+
+    [Fact]
+    public async Task Metadata_too_long_for_a_line_that_every_client_reads_is_left_out_of_events()
+    {
+        var id = await Api.CreateAsync($$$"""{"metadata":{"long":"{{{new string('x', 100_000)}}}"}}""");
+        (await Api.DeleteAsync($"sandboxes/{id}")).Expect(200);
+        using var stream = await Api.EventsAsync($"sandboxes/{id}/events");
+        Assert.All(await stream.ToEndAsync(), e => Assert.True(e.Data.Length < 32 * 1024 && e.Json.GetProperty("data").GetProperty("metadata_omitted").GetBoolean()));
+    }
+
+    [Fact]
     public async Task The_stream_has_the_headers_of_the_contract()
     {
         var id = await Api.CreateAsync();

@@ -20,6 +20,9 @@ public sealed class RevocationTests(Tenant tenant) : IClassFixture<Tenant>
         using var api = tenant.Platform.Api(key.Text("token"));
         using var events = await api.EventsAsync($"sandboxes/{id}/events");
         var stream = events.ToEndAsync();
+        using var nobody = tenant.Platform.Api(null);
+        using var byTicket = await nobody.EventsAsync($"sandboxes/{id}/events?ticket=" + (await api.PostAsync("auth/sse-ticket")).Expect(201).Text("ticket"));
+        var ticketStream = byTicket.ToEndAsync();
         using var socket = await ConnectAsync(api, key.Text("token"), $"sandboxes/{id}/exec/ws?command=sleep%207373");
         var closed = socket.ReceiveAsync(new byte[100], CancellationToken.None);
         var command = api.PostAsync($"sandboxes/{id}/exec", """{"command":"sleep 7474","timeout_sec":600}""");
@@ -31,6 +34,7 @@ public sealed class RevocationTests(Tenant tenant) : IClassFixture<Tenant>
 
         Assert.Equal(401, (await api.GetAsync("sandboxes")).Status);
         await CutAsync(stream);
+        await CutAsync(ticketStream);
         await CutAsync(closed);
         await CutAsync(command);
         await Miosa.Platform.Platform.UntilAsync("its commands are gone", async () => await Api.RunAsync(id, "ps ax | grep -c '[s]leep 7[34]7[34]'; true") == "0\n");

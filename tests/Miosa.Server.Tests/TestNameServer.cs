@@ -6,17 +6,17 @@ using System.Text;
 
 namespace Miosa.Server.Tests;
 
-/// <summary>A name server on this host that the runtime asks: names with their addresses or their alias; what is not there does not exist.</summary>
+/// <summary>A name server on this host that runtime or server ask: names with their addresses or their alias; what is not there does not exist.</summary>
 internal sealed class TestNameServer : IDisposable
 {
     private readonly Socket datagrams = new(AddressFamily.InterNetwork, SocketType.Dgram, ProtocolType.Udp);
     private readonly Socket listener = new(AddressFamily.InterNetwork, SocketType.Stream, ProtocolType.Tcp);
 
-    public TestNameServer()
+    public TestNameServer(IPAddress? address = null, int port = 0)
     {
-        datagrams.Bind(new IPEndPoint(IPAddress.Loopback, 0));
+        datagrams.Bind(new IPEndPoint(address ?? IPAddress.Loopback, port));
         Port = ((IPEndPoint)(datagrams.LocalEndPoint ?? throw new InvalidOperationException("not bound"))).Port;
-        listener.Bind(new IPEndPoint(IPAddress.Loopback, Port));
+        listener.Bind(new IPEndPoint(address ?? IPAddress.Loopback, Port));
         listener.Listen();
         _ = Task.Run(ServeDatagramsAsync);
         _ = Task.Run(ServeStreamsAsync);

@@ -5,7 +5,7 @@ using System.Text.Json.Nodes;
 namespace Miosa.Tests;
 
 /// <summary>Every call of the SDK: what it sends, and that it reads the answer, blocking and awaiting.</summary>
-public sealed class CallTests
+public sealed partial class CallTests
 {
     private const string Ok = """{"ok":true,"success":true}""";
     private const string Exec = """{"stdout":"2\n","stderr":"","exit_code":3,"exitCode":3,"duration_ms":12,"output":"2\n","success":false}""";
@@ -234,12 +234,14 @@ public sealed class CallTests
             (s, _) => Null(() => s.Files.Chmod("/a", "0755")), (s, _) => Null(s.Files.ChmodAsync("/a", "0755"))),
     ];
 
+    private static IEnumerable<Case> AllCases => [.. Cases, .. WebhookCases];
+
     public static TheoryData<string, bool> All
     {
         get
         {
             var data = new TheoryData<string, bool>();
-            foreach (var one in Cases)
+            foreach (var one in AllCases)
             {
                 data.Add(one.Name, false);
                 data.Add(one.Name, true);
@@ -252,7 +254,7 @@ public sealed class CallTests
     [MemberData(nameof(All))]
     public async Task Call_sends_what_the_contract_says_and_reads_the_answer(string name, bool async)
     {
-        var one = Cases.Single(one => one.Name == name);
+        var one = AllCases.Single(one => one.Name == name);
         await using var server = await ScriptedServer.StartAsync();
         using var client = server.Then(200, Wire.Sandbox).Client();
         var sandbox = await client.Sandboxes.GetAsync("sbx_1", TestContext.Current.CancellationToken);
@@ -272,11 +274,11 @@ public sealed class CallTests
     [Fact]
     public void Every_public_call_is_in_the_table()
     {
-        var types = new[] { typeof(Sandboxes), typeof(Sandbox), typeof(SandboxFiles), typeof(SandboxEvents), typeof(SandboxTemplates) };
+        var types = new[] { typeof(Sandboxes), typeof(Sandbox), typeof(SandboxFiles), typeof(SandboxEvents), typeof(SandboxTemplates), typeof(Webhooks), typeof(TenantEvents) };
         var names = types.SelectMany(type => type.GetMethods(BindingFlags.Public | BindingFlags.Instance | BindingFlags.DeclaredOnly)
             .Where(method => !method.IsSpecialName && !method.Name.EndsWith("Async", StringComparison.Ordinal) && method.Name != "Dispose")
             .Select(method => $"{type.Name}.{method.Name}"));
-        Assert.Empty(names.Distinct().Except(Cases.Select(one => one.Name.Split(' ')[0])));
+        Assert.Empty(names.Distinct().Except(AllCases.Select(one => one.Name.Split(' ')[0])));
     }
 
     private static string Told(SandboxArtifacts found) => $"{found.Artifacts["/workspace/dist"].Type} {found.Preview.Port}";

@@ -9,6 +9,7 @@ public sealed class TestClock : TimeProvider
     private readonly List<TimeSpan> pauses = [];
     private readonly List<TimeSpan> limits = [];
     private readonly List<Alarm> alarms = [];
+    private long looks;
 
     public IReadOnlyList<TimeSpan> Pauses
     {
@@ -32,6 +33,11 @@ public sealed class TestClock : TimeProvider
     public DateTimeOffset Now { get; } = new(2026, 11, 23, 12, 0, 0, TimeSpan.Zero);
 
     public override DateTimeOffset GetUtcNow() => Now;
+
+    /// <summary>The time that seems to pass between two looks at the clock, besides what really does.</summary>
+    public TimeSpan EachLook { get; init; }
+
+    public override long GetTimestamp() => base.GetTimestamp() + (long)(Interlocked.Increment(ref looks) * EachLook.TotalSeconds * TimestampFrequency);
 
     public override ITimer CreateTimer(TimerCallback callback, object? state, TimeSpan dueTime, TimeSpan period)
     {

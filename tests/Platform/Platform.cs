@@ -25,11 +25,12 @@ public sealed class Platform : IAsyncDisposable
     private readonly string subnet;
     private readonly string[] serverSettings;
     private readonly string[] runtimeSettings;
+    private readonly string? resolver;
     private readonly int port;
     private Process? runtime;
     private Process? server;
 
-    private Platform(string suite, int net, string[] runtimeSettings, string[] serverSettings)
+    private Platform(string suite, int net, string[] runtimeSettings, string[] serverSettings, string? resolver)
     {
         // Several checkouts may test on one host at a time: MIOSA_LANE (1 to 9) keeps their names and addresses apart.
         if (int.TryParse(Environment.GetEnvironmentVariable("MIOSA_LANE"), out var lane))
@@ -42,6 +43,7 @@ public sealed class Platform : IAsyncDisposable
         subnet = $"10.{net}.0.0/16";
         this.runtimeSettings = runtimeSettings;
         this.serverSettings = serverSettings;
+        this.resolver = resolver;
         port = FreePort();
     }
 
@@ -68,11 +70,12 @@ public sealed class Platform : IAsyncDisposable
 
     /// <inheritdoc cref="StartAsync(string, int, string[], string[])"/>
     /// <param name="runtimeSettings">More arguments for miosa-runtime.</param>
-    public static async Task<Platform> StartAsync(string suite, int net, string[] images, string[] runtimeSettings, string[] serverSettings)
+    /// <param name="resolver">Address of the name server that miosa-server asks, on port 53; default: the host's.</param>
+    public static async Task<Platform> StartAsync(string suite, int net, string[] images, string[] runtimeSettings, string[] serverSettings, string? resolver = null)
     {
         if (Environment.UserName != "root")
             throw new InvalidOperationException("these tests start containers: run them as root");
-        var platform = new Platform(suite, net, runtimeSettings, serverSettings);
+        var platform = new Platform(suite, net, runtimeSettings, serverSettings, resolver);
         try
         {
             await platform.PrepareAsync();
@@ -123,8 +126,8 @@ public sealed class Platform : IAsyncDisposable
     public async Task StartServerAsync()
     {
         // No self-made restart: a test that kills the server wants to see it dead first.
-        server = StartLogged("server", "setpriv", [
-            .. AsServerUser(), .. ServerCommand(), "serve", "--data", state, "--runtime-socket", Path.Combine(run, "runtime.sock"),
+        server = StartLogged("server", resolver is null ? "setpriv" : "unshare", [
+            .. WithResolver(), .. AsServerUser(), .. ServerCommand(), "serve", "--data", state, "--runtime-socket", Path.Combine(run, "runtime.sock"),
             "--urls", string.Join(';', [RootUrl, .. MoreUrls]), "--node", Node, .. Unless("--default-image", "miosa-busybox"), .. Unless("--pool-size", "0"), .. Unless("--sweep-sec", "2"), .. Unless("--metrics-sec", "1"), .. Unless("--bad-key-rpm", "0"), .. Settings]);
         await UntilAsync("the server is ready", async () =>
         {
@@ -263,6 +266,16 @@ public sealed class Platform : IAsyncDisposable
     private string[] Unless(string name, string value) => serverSettings.Contains(name) ? [] : [name, value];
 
     private string[] AsServerUser() => ["--reuid", "miosa", "--regid", "miosa", "--init-groups", "--no-new-privs", "env", "-C", state, "HOME=" + state];
+
+    /// <summary>A mount namespace of its own, in which the resolver's file says another name server; the process stays the same through all of it.</summary>
+    private string[] WithResolver()
+    {
+        if (resolver is null)
+            return [];
+        var file = Path.Combine(run, "resolv.conf");
+        File.WriteAllText(file, $"nameserver {resolver}\noptions timeout:1 attempts:1\n");
+        return ["--mount", "sh", "-c", $"mount --bind {file} /etc/resolv.conf && exec \"$@\"", "sh", "setpriv"];
+    }
 
     private static string Repository()
     {

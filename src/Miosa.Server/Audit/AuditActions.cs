@@ -90,6 +90,7 @@ internal static class AuditActions
         Changes("webhook.create", "webhook.created", "POST /webhooks"),
         Changes("webhook.update", "webhook.updated", "PATCH /webhooks/{webhook_id}"),
         Changes("webhook.delete", "webhook.deleted", "DELETE /webhooks/{webhook_id}"),
+        Changes("webhook.rotate_secret", "webhook.secret_rotated", "POST /webhooks/{webhook_id}/rotate-secret"),
         Changes("webhook.test", "webhook.tested", "POST /webhooks/{webhook_id}/test"),
         Changes("webhook.redeliver", "webhook.redelivered", "POST /webhooks/{webhook_id}/deliveries/{delivery_id}/replay"),
         Changes("quota.set", "quota.set", "PUT /quotas/external/{external_user_id}"),

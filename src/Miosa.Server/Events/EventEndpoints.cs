@@ -1,14 +1,13 @@
-using System.IO.Enumeration;
 using System.Text.Json.Nodes;
 using Miosa.Server.Host;
+using Miosa.Server.Keys;
 using Miosa.Server.Lifecycle;
 using Miosa.Server.Sandboxes;
-using Miosa.Server.Storage;
 
 namespace Miosa.Server.Events;
 
 /// <summary>Events and readiness of a sandbox, as streams and as one answer.</summary>
-internal sealed class EventEndpoints(Machines machines, EventLog log, TimeProvider time)
+internal sealed class EventEndpoints(Machines machines, EventLog log, TenantFeeds feeds, TimeProvider time)
 {
     /// <summary>A new reader without Last-Event-ID first gets this many kept events: the clients wait for a build.* they may have missed.</summary>
     private const int Replayed = 200;
@@ -18,7 +17,7 @@ internal sealed class EventEndpoints(Machines machines, EventLog log, TimeProvid
     public static void Map(IEndpointRouteBuilder api)
     {
         var it = api.ServiceProvider.GetRequiredService<EventEndpoints>();
-        api.MapStream("GET", "/sandboxes/{sandbox_id}/events", it.StreamAsync).Needs(Scopes.SandboxesRead);
+        api.MapStream("GET", "/sandboxes/{sandbox_id}/events", it.StreamAsync).Needs(Scopes.SandboxesRead).WithMetadata(new TicketInQuery());
         api.Map("GET", "/sandboxes/{sandbox_id}/readiness", it.ReadinessAsync).Needs(Scopes.SandboxesRead);
         api.MapStream("GET", "/sandboxes/{sandbox_id}/readiness/stream", it.ReadinessStreamAsync).Needs(Scopes.SandboxesRead);
     }
@@ -27,34 +26,17 @@ internal sealed class EventEndpoints(Machines machines, EventLog log, TimeProvid
     {
         if (await FindAsync(context) is not { } machine)
             return;
-        var types = context.Request.Query["types"].ToString().Split(',', StringSplitOptions.RemoveEmptyEntries | StringSplitOptions.TrimEntries);
-        using var wake = log.Subscribe(machine.Id);
-        var position = await StartAsync(context, machine.Id);
-        await using var sse = await Sse.StartAsync(context);
-        try
+        var last = context.Request.Headers["Last-Event-ID"].ToString();
+        var from = last.Length > 0 ? await log.SequenceOfSubjectAsync(machine.Id, last, context.RequestAborted) : null;
+        from ??= await log.BeforeLastAsync(machine.Id, Replayed, context.RequestAborted);
+        var stream = new EventStream(machine.TenantId, EventFilter.Parse(context.Request.Query["types"].ToString()), context.Abort)
         {
-            while (true)
-            {
-                var rows = await log.AfterAsync(machine.Id, position, sse.Ended);
-                foreach (var row in rows)
-                {
-                    position = row.Position;
-                    if (types.Length == 0 || types.Any(t => FileSystemName.MatchesSimpleExpression(t, row.Type, ignoreCase: false)))
-                        await sse.WriteAsync(row.Id, row.Type, BytesOf(row));
-                    if (row.Type == EventNames.SandboxDestroyed)
-                        return;
-                }
-                // Resumed after its last event: nothing will ever come.
-                if (rows.Count == 0 && (await machines.FindAsync(context.Caller(), machine.Id, sse.Ended))?.IsLive != true)
-                    return;
-                if (rows.Count == 0)
-                    await wake.WaitAsync(sse.Ended);
-            }
-        }
-        catch (OperationCanceledException) when (sse.Ended.IsCancellationRequested)
-        {
-            // The reader left, or the server stops: the stream just ends, and Last-Event-ID goes on elsewhere.
-        }
+            SubjectId = machine.Id,
+            IsLast = static row => row.Type == EventNames.SandboxDestroyed,
+            // Resumed after its last event: nothing will ever come.
+            IsOverAsync = async ct => (await machines.FindAsync(context.Caller(), machine.Id, ct))?.IsLive != true,
+        };
+        await stream.RunAsync(context, log, feeds, from);
     }
 
     private async Task<IResult> ReadinessAsync(HttpContext context) =>
@@ -110,26 +92,4 @@ internal sealed class EventEndpoints(Machines machines, EventLog log, TimeProvid
             await Reply.Refuse(Refusal.NotFound("sandbox")).ExecuteAsync(context);
         return machine;
     }
-
-    private async Task<long> StartAsync(HttpContext context, string machineId)
-    {
-        var last = context.Request.Headers["Last-Event-ID"].ToString();
-        if (last.Length > 0 && await log.PositionAsync(machineId, last, context.RequestAborted) is { } position)
-            return position;
-        return await log.BeforeLastAsync(machineId, Replayed, context.RequestAborted);
-    }
-
-    private static byte[] BytesOf(EventRow row) => Reply.Bytes(
-        new SandboxEvent
-        {
-            Type = row.Type,
-            Id = row.MachineId,
-            EventId = row.Id,
-            SandboxId = row.MachineId,
-            TenantId = row.TenantId,
-            Ts = row.At,
-            Status = row.Status,
-            Data = JsonNode.Parse(row.Data) as JsonObject ?? [],
-        },
-        WireJson.Default.SandboxEvent);
 }

@@ -44,10 +44,10 @@ internal sealed class Access(ApiKeys keys, TenantSet tenants, AddressLimits addr
     {
         var audit = context.Features.Get<AuditCall>();
         var address = context.Connection.RemoteIpAddress;
-        var (text, missing) = TextOf(context);
+        var (text, isTicket, missing) = TextOf(context);
         if (text is null)
             return (null, addresses.Refuse(address) ?? missing);
-        var found = await keys.FindAsync(text, address, context.RequestAborted);
+        var found = isTicket ? await keys.OfTicketAsync(text, address, context.RequestAborted) : await keys.FindAsync(text, address, context.RequestAborted);
         if (found.Caller is not { } caller || found.Key is not { } key)
         {
             if (found.Former is { TenantId: { } was } former && found.Refusal?.Code == ErrorCodes.InvalidToken)
@@ -65,17 +65,21 @@ internal sealed class Access(ApiKeys keys, TenantSet tenants, AddressLimits addr
         return refusal is null ? (caller, null) : (null, refusal);
     }
 
-    private static (string? Text, Refusal? Missing) TextOf(HttpContext context)
+    private static (string? Text, bool IsTicket, Refusal? Missing) TextOf(HttpContext context)
     {
         var header = context.Request.Headers.Authorization.ToString();
-        // A browser cannot send headers with a WebSocket.
-        if (header.Length == 0 && context.GetEndpoint()?.Metadata.GetMetadata<KeyInQuery>() is not null && context.Request.Query["token"].ToString() is { Length: > 0 } token)
-            return (token, null);
         if (header.Length == 0)
-            return (null, Refusal.Unauthorized("no API key: send the header \"Authorization: Bearer msk_…\""));
+        {
+            // A browser cannot send headers with a WebSocket or an EventSource.
+            if (context.GetEndpoint()?.Metadata.GetMetadata<KeyInQuery>() is not null && context.Request.Query["token"].ToString() is { Length: > 0 } token)
+                return (token, false, null);
+            if (context.GetEndpoint()?.Metadata.GetMetadata<TicketInQuery>() is not null && context.Request.Query["ticket"].ToString() is { Length: > 0 } ticket)
+                return (ticket, true, null);
+            return (null, false, Refusal.Unauthorized("no API key: send the header \"Authorization: Bearer msk_…\""));
+        }
         return header.StartsWith(Bearer, StringComparison.OrdinalIgnoreCase)
-            ? (header[Bearer.Length..].Trim(), null)
-            : (null, Refusal.Unauthorized("the Authorization header must be \"Bearer\" and an API key"));
+            ? (header[Bearer.Length..].Trim(), false, null)
+            : (null, false, Refusal.Unauthorized("the Authorization header must be \"Bearer\" and an API key"));
     }
 
     private Refusal? Limit(HttpContext context, TokenBucket bucket)
@@ -97,7 +101,8 @@ internal sealed class Access(ApiKeys keys, TenantSet tenants, AddressLimits addr
         var named = isAdministration ? context.Request.RouteValues["tenant_id"] as string : context.Request.Headers[TenantHeader].ToString();
         if (string.IsNullOrEmpty(named))
         {
-            return caller.IsPlatform && !isAdministration
+            // A ticket of an administrator stands for the tenant that was named when it was made.
+            return caller is { IsPlatform: true, TenantId: "" } && !isAdministration
                 ? (caller, Refusal.Forbidden($"an administrator's key has no tenant of its own: name one in the header {TenantHeader}"))
                 : (caller, null);
         }

@@ -156,6 +156,8 @@ internal static class Commands
             _ = new Sandboxes.Sizes(read.Settings);
             _ = new Registries.RegistryAddresses(read.Settings);
             _ = ServerHost.ProxiesOf(read.Settings);
+            _ = new Webhooks.RetrySchedule(read.Settings);
+            new Webhooks.WebhookSender(read.Settings, TimeProvider.System).Dispose();
             return read;
         }
         catch (Exception e) when (e is SettingsException or IOException or System.Text.Json.JsonException or UnauthorizedAccessException)

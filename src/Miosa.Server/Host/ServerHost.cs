@@ -25,6 +25,7 @@ using Miosa.Server.Snapshots;
 using Miosa.Server.Storage;
 using Miosa.Server.Templates;
 using Miosa.Server.Terminals;
+using Miosa.Server.Webhooks;
 using Orleans.Configuration;
 using Orleans.Runtime.MembershipService.SiloMetadata;
 
@@ -137,7 +138,17 @@ internal static partial class ServerHost
         services.AddSingleton<TemplateStart>();
         services.AddSingleton<TemplateArtifacts>();
         services.AddSingleton<SandboxEndpoints>();
+        services.AddSingleton<TenantFeeds>();
         services.AddSingleton<EventEndpoints>();
+        services.AddSingleton<TenantEventEndpoints>();
+        services.AddSingleton<SseTickets>();
+        services.AddSingleton<WebhookSeal>();
+        services.AddSingleton<WebhookView>();
+        services.AddSingleton(provider => new WebhookSender(settings, provider.GetRequiredService<TimeProvider>()));
+        services.AddSingleton(new RetrySchedule(settings));
+        services.AddSingleton<DeliveryLog>();
+        services.AddSingleton<WebhookSet>();
+        services.AddSingleton<WebhookEndpoints>();
         services.AddSingleton<SystemEndpoints>();
         services.AddSingleton(provider => OpenApiDocument.For(provider.GetRequiredService<EndpointDataSource>()));
         // Stopped last: what the others do while they end is written down, too.
@@ -151,6 +162,7 @@ internal static partial class ServerHost
         AddLoop<AfterBoot>(services);
         AddLoop<SnapshotSweep>(services);
         AddLoop<MetricsSampler>(services);
+        AddLoop<Deliveries>(services);
         AddLoop<WarmUp>(services);
     }
 
@@ -210,6 +222,8 @@ internal static partial class ServerHost
         TemplateStart.Map(api);
         TemplateArtifacts.Map(api);
         EventEndpoints.Map(api);
+        TenantEventEndpoints.Map(api);
+        WebhookEndpoints.Map(api);
         EnvEndpoints.Map(api);
         ResourceEndpoints.Map(api);
         ExportEndpoints.Map(api);

@@ -41,5 +41,16 @@ internal sealed record ServerSettings
     public string? TlsCert { get; init; }
 
     public string? TlsKey { get; init; }
+    public int MaxWebhooks { get; init; } = 100;
+    public string WebhookAllow { get; init; } = "";
+    public int WebhooksAtOnce { get; init; } = 256;
+    public int WebhookTimeoutSec { get; init; } = 10;
+    public string WebhookRetrySec { get; init; } = "10,60,300,1800,7200,14400,14400,14400,14400,21600";
+    public int WebhookGiveUpSec { get; init; } = 86_400;
+    public string WebhookSignature { get; init; } = "sha256";
+
+    /// <summary>The value of <see cref="WebhookSignature"/> for receivers of the 1.1 line that expect the timed form in every header.</summary>
+    public const string LegacySignature = "legacy";
+    public int DeliveryDays { get; init; } = 7;
     public string LogLevel { get; init; } = "Information";
 }

@@ -54,6 +54,15 @@ internal static class SettingsTable
         Text("preview-domain", "domain below which every port of a sandbox has a host name; http(s)://DOMAIN[:PORT] when browsers reach it otherwise than the server listens", (s, v) => s with { PreviewDomain = v }),
         Text("tls-cert", "PEM file of the certificate, with its chain, for https addresses in --urls", (s, v) => s with { TlsCert = v }),
         Text("tls-key", "PEM file of the certificate's key", (s, v) => s with { TlsKey = v }),
+        Number("max-webhooks", "most webhooks of one tenant", 0, 100_000, (s, v) => s with { MaxWebhooks = v }),
+        Text("webhook-allow", "private addresses that webhooks may be sent to: host, host:port or range, separated by commas", (s, v) => s with { WebhookAllow = v }),
+        Number("webhooks-at-once", "deliveries under way at the same time; as many again for targets that are slow or fail", 1, 10_000, (s, v) => s with { WebhooksAtOnce = v }),
+        Number("webhook-timeout-sec", "seconds until a webhook's target has answered", 1, 60, (s, v) => s with { WebhookTimeoutSec = v }),
+        Text("webhook-retry-sec", "seconds before each retry of a delivery, separated by commas", (s, v) => s with { WebhookRetrySec = v }),
+        Number("webhook-give-up-sec", "seconds of nothing but failures after which a webhook is switched off", 1, 2_592_000, (s, v) => s with { WebhookGiveUpSec = v }),
+        Text("webhook-signature", "form of the header X-Miosa-Signature: sha256, or legacy for receivers of the 1.1 line", (s, v) =>
+            v is "sha256" or ServerSettings.LegacySignature ? s with { WebhookSignature = v } : throw new FormatException($"must be sha256 or legacy, got \"{v}\"")),
+        Number("delivery-days", "days that past deliveries are kept", 1, 365, (s, v) => s with { DeliveryDays = v }),
         Text("log-level", "Trace, Debug, Information, Warning, Error", (s, v) =>
             Enum.TryParse<LogLevel>(v, ignoreCase: true, out _) ? s with { LogLevel = v } : throw new FormatException($"unknown level \"{v}\"")),
     ];

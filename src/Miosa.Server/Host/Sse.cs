@@ -1,3 +1,4 @@
+using System.Buffers;
 using System.Text;
 
 namespace Miosa.Server.Host;
@@ -11,6 +12,8 @@ namespace Miosa.Server.Host;
 internal sealed class Sse : IAsyncDisposable
 {
     public const string Stopping = "server.stopping";
+
+    public static readonly ReadOnlyMemory<byte> Heartbeat = ": heartbeat\n\n"u8.ToArray();
 
     private static readonly TimeSpan HeartbeatEvery = TimeSpan.FromSeconds(15);
 
@@ -27,14 +30,14 @@ internal sealed class Sse : IAsyncDisposable
     private readonly SemaphoreSlim turn = new(1);
     private readonly Task heartbeat;
 
-    private Sse(HttpContext context)
+    private Sse(HttpContext context, bool beats)
     {
         response = context.Response;
         stopping = context.RequestServices.GetRequiredService<Shutdown>().Begun;
         gone = CancellationTokenSource.CreateLinkedTokenSource(context.RequestAborted);
         ended = CancellationTokenSource.CreateLinkedTokenSource(context.RequestAborted, stopping);
         hurry = stopping.UnsafeRegister(static state => ((CancellationTokenSource)state!).CancelAfter(GoodbyePatience), gone);
-        heartbeat = BeatAsync(context.RequestServices.GetRequiredService<TimeProvider>());
+        heartbeat = !beats ? Task.CompletedTask : BeatAsync(context.RequestServices.GetRequiredService<TimeProvider>());
     }
 
     /// <summary>Cancelled when nobody reads any more or the server stops.</summary>
@@ -43,7 +46,8 @@ internal sealed class Sse : IAsyncDisposable
     /// <summary>The event that is the last one when the server stops.</summary>
     public (string Type, byte[] Json) Goodbye { get; set; } = (Stopping, StoppingJson);
 
-    public static async Task<Sse> StartAsync(HttpContext context)
+    /// <param name="beats">False: the caller sends the heartbeats itself.</param>
+    public static async Task<Sse> StartAsync(HttpContext context, bool beats = true)
     {
         var response = context.Response;
         response.StatusCode = 200;
@@ -53,7 +57,7 @@ internal sealed class Sse : IAsyncDisposable
         response.Headers.ContentEncoding = "identity";
         await response.StartAsync(context.RequestAborted);
         await response.Body.FlushAsync(context.RequestAborted);
-        return new Sse(context);
+        return new Sse(context, beats);
     }
 
     /// <summary>Writes one event and waits until it left the process: a slow reader slows the writer.</summary>
@@ -65,6 +69,22 @@ internal sealed class Sse : IAsyncDisposable
         json.Span.CopyTo(frame.AsSpan(head.Length));
         frame[^2] = frame[^1] = (byte)'\n';
         await SendAsync(frame);
+    }
+
+    /// <summary>Writes whole frames that were made before, all of them at once, and waits until they left the process.</summary>
+    public async Task SendAsync(params IReadOnlyList<ReadOnlyMemory<byte>> frames)
+    {
+        await turn.WaitAsync(gone.Token);
+        try
+        {
+            foreach (var frame in frames)
+                response.BodyWriter.Write(frame.Span);
+            await response.BodyWriter.FlushAsync(gone.Token);
+        }
+        finally
+        {
+            turn.Release();
+        }
     }
 
     public async ValueTask DisposeAsync()
@@ -93,30 +113,15 @@ internal sealed class Sse : IAsyncDisposable
 
     private async Task BeatAsync(TimeProvider time)
     {
-        var comment = ": heartbeat\n\n"u8.ToArray();
         using var timer = new PeriodicTimer(HeartbeatEvery, time);
         try
         {
             while (await timer.WaitForNextTickAsync(ended.Token))
-                await SendAsync(comment);
+                await SendAsync(Heartbeat);
         }
         catch (Exception e) when (e is OperationCanceledException or IOException)
         {
             // The stream is over or the client left; the writer notices by the token.
-        }
-    }
-
-    private async Task SendAsync(byte[] bytes)
-    {
-        await turn.WaitAsync(gone.Token);
-        try
-        {
-            await response.Body.WriteAsync(bytes, gone.Token);
-            await response.Body.FlushAsync(gone.Token);
-        }
-        finally
-        {
-            turn.Release();
         }
     }
 }

@@ -33,7 +33,7 @@ internal sealed partial class WarmUp(
                 Reply.Merged(view.Of(draft), WireJson.Default.SandboxInfo);
                 await events.RehearseAsync(draft, stoppingToken);
             }
-            await events.AfterAsync(Nobody, 0, stoppingToken);
+            await events.OfSubjectAsync(Nobody, 0, stoppingToken);
             await using var db = database.Read();
             await db.Machines.Where(m => m.TenantId == caller.TenantId).OrderByDescending(m => m.CreatedAt).ThenByDescending(m => m.Id).Take(1).ToListAsync(stoppingToken);
         }

@@ -25,7 +25,8 @@ internal readonly record struct Credential(LiveKey? Key, Caller? Caller, DateTim
 /// 4. a look-up that read its row before that finds another generation once it has stored the key, and reads again (<see cref="AgainAsync"/>).
 /// </summary>
 internal sealed partial class ApiKeys(
-    Database database, ScopedTokens tokens, TenantSet tenants, AddressLimits addresses, ServerSettings settings, TimeProvider time, ILogger<ApiKeys> log) : BackgroundService
+    Database database, ScopedTokens tokens, SseTickets tickets, TenantSet tenants, AddressLimits addresses, ServerSettings settings, TimeProvider time, ILogger<ApiKeys> log)
+    : BackgroundService
 {
     private static readonly TimeSpan LookEvery = TimeSpan.FromMilliseconds(250);
     private static readonly TimeSpan ForgetAfter = TimeSpan.FromMinutes(10);
@@ -41,36 +42,21 @@ internal sealed partial class ApiKeys(
 
     public async ValueTask<Credential> FindAsync(string text, System.Net.IPAddress? address, CancellationToken ct)
     {
-        var isKey = KeyText.IsWellFormed(text);
-        var token = isKey || text.StartsWith(KeyText.AnyStart, StringComparison.Ordinal) ? null : tokens.Read(text);
-        if (!isKey && token is null)
+        if (KeyText.IsWellFormed(text))
+            return await HoldAsync(text, id: "", address, ct);
+        if (text.StartsWith(KeyText.AnyStart, StringComparison.Ordinal) || tokens.Read(text) is not { } token)
             return Credential.Bad(addresses.Refuse(address) ?? Unknown);
-        while (true)
-        {
-            var key = isKey ? byHash.GetValueOrDefault(KeyHash.Of(text)) : byId.GetValueOrDefault(token!.KeyId); // a token when it is no key
-            if (key is null)
-            {
-                if (addresses.IsBlocked(address) is { } blocked)
-                    return Credential.Bad(blocked);
-                var seen = Volatile.Read(ref generation);
-                var row = isKey ? await RowAsync(text, ct) : await RowOfAsync(token!.KeyId, ct);
-                if (row is null || row.RevokedAt is not null || row.ExpiresAt <= time.GetUtcNow())
-                    return Credential.Bad(addresses.Refuse(address) ?? Unknown, row);
-                key = Keep(row);
-                await AgainAsync(key, seen, ct);
-            }
-            var now = time.GetUtcNow();
-            if (key.IsOver(now))
-                return Credential.Bad(addresses.Refuse(address) ?? Unknown, key.Row);
-            if (!key.TryHold(now))
-            {
-                Drop(key);
-                continue;
-            }
-            return token is null
-                ? new Credential(key, key.Caller, null, null, null)
-                : new Credential(key, token.CallerOf(key.Caller), token.ExpiresAt, null, null);
-        }
+        var found = await HoldAsync(text: null, token.KeyId, address, ct);
+        return found.Caller is { } maker ? found with { Caller = token.CallerOf(maker), TokenEnds = token.ExpiresAt } : found;
+    }
+
+    /// <summary>The caller for whom a ticket was made, with his key held like that of any request; the ticket is used up.</summary>
+    public async ValueTask<Credential> OfTicketAsync(string text, System.Net.IPAddress? address, CancellationToken ct)
+    {
+        if (tickets.Redeem(text) is not { } caller)
+            return Credential.Bad(addresses.Refuse(address) ?? Refusal.Unauthorized("the ticket is unknown, used or over: ask for a new one"));
+        var found = await HoldAsync(text: null, caller.KeyId, address, ct);
+        return found.Caller is null ? found : found with { Caller = caller, TokenEnds = caller.ExpiresAt };
     }
 
     /// <summary>Ends what was revoked since the last look, if anything was. After a revocation in this process it is awaited before the answer goes out.</summary>
@@ -151,6 +137,32 @@ internal sealed partial class ApiKeys(
                 // The next look is soon; keys that are not in memory cannot be found either.
                 LookFailed(log, e);
             }
+        }
+    }
+
+    /// <param name="text">Of the key; null when it is looked up by its id.</param>
+    private async ValueTask<Credential> HoldAsync(string? text, string id, System.Net.IPAddress? address, CancellationToken ct)
+    {
+        while (true)
+        {
+            var key = text is null ? byId.GetValueOrDefault(id) : byHash.GetValueOrDefault(KeyHash.Of(text));
+            if (key is null)
+            {
+                if (addresses.IsBlocked(address) is { } blocked)
+                    return Credential.Bad(blocked);
+                var seen = Volatile.Read(ref generation);
+                var row = text is null ? await RowOfAsync(id, ct) : await RowAsync(text, ct);
+                if (row is null || row.RevokedAt is not null || row.ExpiresAt <= time.GetUtcNow())
+                    return Credential.Bad(addresses.Refuse(address) ?? Unknown, row);
+                key = Keep(row);
+                await AgainAsync(key, seen, ct);
+            }
+            var now = time.GetUtcNow();
+            if (key.IsOver(now))
+                return Credential.Bad(addresses.Refuse(address) ?? Unknown, key.Row);
+            if (key.TryHold(now))
+                return new Credential(key, key.Caller, null, null, null);
+            Drop(key);
         }
     }
 

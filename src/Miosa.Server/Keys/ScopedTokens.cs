@@ -41,6 +41,7 @@ internal sealed record ScopedTokenClaims
         BoundExternalUserId = UserId,
         BoundWorkspaceId = WorkspaceId,
         TokenId = Id,
+        ExpiresAt = ExpiresAt,
     };
 }
 

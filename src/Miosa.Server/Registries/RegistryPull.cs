@@ -44,7 +44,7 @@ internal sealed partial class RegistryPull(RegistryAddresses addresses, ServerSe
         ConnectTimeout = TimeSpan.FromSeconds(15),
         PooledConnectionLifetime = TimeSpan.FromMinutes(2),
         MaxResponseHeadersLength = 64,
-        ConnectCallback = addresses.ConnectAsync,
+        ConnectCallback = addresses.Destinations.ConnectAsync,
     })
     {
         Timeout = Timeout.InfiniteTimeSpan,
@@ -60,7 +60,7 @@ internal sealed partial class RegistryPull(RegistryAddresses addresses, ServerSe
         catch (HttpRequestException e)
         {
             // What refused the connection says more than that it was refused.
-            throw new RegistryException($"the registry {image.Host} cannot be reached: {(e.InnerException is RegistryRefusedException own ? own.Message : e.Message)}", e);
+            throw new RegistryException($"the registry {image.Host} cannot be reached: {(e.InnerException is DestinationRefusedException own ? own.Message : e.Message)}", e);
         }
         catch (Exception e) when (e is JsonException or InvalidOperationException or FormatException)
         {

@@ -57,10 +57,18 @@ internal sealed record EventRow
     public required string Id { get; init; }
     public required string TenantId { get; init; }
     public required long Sequence { get; init; }
-    public required string MachineId { get; init; }
+
+    /// <summary>What it is about: a machine, or another thing of the tenant.</summary>
+    public required string SubjectId { get; init; }
     public required string Type { get; init; }
-    public required string Status { get; init; }
+    public string? Status { get; init; }
+    public string? WorkspaceId { get; init; }
+    public string? ExternalUserId { get; init; }
+    public string? ExternalProjectId { get; init; }
+    public string? ExternalWorkspaceId { get; init; }
     public required DateTimeOffset At { get; init; }
+
+    /// <summary>JSON object: the subject, and what is particular to the event.</summary>
     public required string Data { get; init; }
 }
 

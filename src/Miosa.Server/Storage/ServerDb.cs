@@ -5,6 +5,7 @@ using Miosa.Server.Audit;
 using Miosa.Server.Lifecycle;
 using Miosa.Server.Snapshots;
 using Miosa.Server.Templates;
+using Miosa.Server.Webhooks;
 
 namespace Miosa.Server.Storage;
 
@@ -23,6 +24,8 @@ internal sealed class ServerDb(DbContextOptions<ServerDb> options) : DbContext(o
     public DbSet<IdempotencyRow> Idempotency => Set<IdempotencyRow>();
     public DbSet<PreviewRow> Previews => Set<PreviewRow>();
     public DbSet<PreviewGrantRow> PreviewGrants => Set<PreviewGrantRow>();
+    public DbSet<WebhookRow> Webhooks => Set<WebhookRow>();
+    public DbSet<DeliveryRow> Deliveries => Set<DeliveryRow>();
 
     protected override void ConfigureConventions(ModelConfigurationBuilder configurationBuilder) =>
         // SQLite cannot order its text form of a DateTimeOffset.
@@ -105,7 +108,7 @@ internal sealed class ServerDb(DbContextOptions<ServerDb> options) : DbContext(o
             row.HasKey(e => e.Position);
             row.HasIndex(e => e.Id).IsUnique();
             row.HasIndex(e => new { e.TenantId, e.Sequence }).IsUnique();
-            row.HasIndex(e => new { e.MachineId, e.Position });
+            row.HasIndex(e => new { e.SubjectId, e.Sequence });
         });
         modelBuilder.Entity<PreviewRow>(row =>
         {
@@ -118,6 +121,23 @@ internal sealed class ServerDb(DbContextOptions<ServerDb> options) : DbContext(o
             row.ToTable("preview_grants");
             row.HasIndex(g => g.MachineId);
             row.HasOne<Machine>().WithMany().HasForeignKey(g => g.MachineId).OnDelete(DeleteBehavior.Cascade);
+        });
+        modelBuilder.Entity<WebhookRow>(row =>
+        {
+            row.ToTable("webhooks");
+            row.HasOne<TenantRow>().WithMany().HasForeignKey(w => w.TenantId);
+            row.HasIndex(w => w.TenantId);
+        });
+        modelBuilder.Entity<DeliveryRow>(row =>
+        {
+            // No foreign key: the deliveries of a deleted webhook go in pieces.
+            row.ToTable("webhook_deliveries");
+            row.Property(d => d.Number).ValueGeneratedNever();
+            row.HasIndex(d => new { d.WebhookId, d.Number }).IsUnique();
+            row.HasIndex(d => new { d.WebhookId, d.DueAt }).HasFilter("DueAt IS NOT NULL");
+            row.HasIndex(d => new { d.WebhookId, d.ReplayId }).IsUnique().HasFilter("ReplayId IS NOT NULL");
+            row.HasIndex(d => d.Number);
+            row.HasIndex(d => d.CreatedAt);
         });
         modelBuilder.Entity<IdempotencyRow>(row =>
         {

@@ -19,6 +19,7 @@ internal sealed class AnswerStream : Stream
         // Taken now: the timer may dispose the answer at any moment.
         MediaType = response.Content.Headers.ContentType?.MediaType;
         ExpectedLength = response.Content.Headers.ContentLength;
+        StartEventId = response.Headers.TryGetValues("X-Miosa-Last-Event-Id", out var ids) ? ids.First() : null;
         timer.Pause();
         abort = timer.Token.UnsafeRegister(static state => ((HttpResponseMessage)state!).Dispose(), response);
     }
@@ -40,6 +41,9 @@ internal sealed class AnswerStream : Stream
     public string? MediaType { get; }
 
     public long? ExpectedLength { get; }
+
+    /// <summary>The event after which an event stream begins, when the server tells.</summary>
+    public string? StartEventId { get; }
 
     public override int Read(byte[] buffer, int offset, int count) => Read(buffer.AsSpan(offset, count));
 

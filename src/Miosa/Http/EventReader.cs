@@ -22,6 +22,8 @@ internal sealed class EventReader<T> : IDisposable
 
     public string LastEventId => parser.LastEventId;
 
+    public string? StartEventId => stream.StartEventId;
+
     /// <summary>The wait before the next connection that the server asked for.</summary>
     public TimeSpan? ReconnectAfter => parser.ReconnectionInterval is var wait && wait > TimeSpan.Zero && wait < Retry.LongestWait ? wait : null;
 

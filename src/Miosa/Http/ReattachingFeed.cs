@@ -10,7 +10,11 @@ namespace Miosa.Http;
 internal abstract class ReattachingFeed<T>(Pipeline pipeline, JsonTypeInfo<T> type, string? lastEventId) : Feed<T>
     where T : class
 {
+    /// <summary>A connection that held so long was good, whatever came over it: the tries to make it again are counted anew.</summary>
+    private static readonly TimeSpan GoodAfter = TimeSpan.FromSeconds(30);
+
     private EventReader<T?>? reader;
+    private long openedAt;
     private TimeSpan? reconnectAfter;
     private int failures;
     private bool wasOpen;
@@ -54,6 +58,8 @@ internal abstract class ReattachingFeed<T>(Pipeline pipeline, JsonTypeInfo<T> ty
             {
                 failure = e;
             }
+            if (reader is not null && pipeline.Clock.GetElapsedTime(openedAt) >= GoodAfter)
+                failures = 0;
             reader?.Dispose();
             reader = null;
             if (failures >= pipeline.MaxRetries)
@@ -69,7 +75,13 @@ internal abstract class ReattachingFeed<T>(Pipeline pipeline, JsonTypeInfo<T> ty
     /// <summary>Null: the server ended the stream.</summary>
     private async ValueTask<T?> ReadAsync(bool async, CancellationToken ct)
     {
-        reader ??= await EventReader<T?>.OpenAsync(pipeline, Call, Parse, async, ct).ConfigureAwait(false);
+        if (reader is null)
+        {
+            reader = await EventReader<T?>.OpenAsync(pipeline, Call, Parse, async, ct).ConfigureAwait(false);
+            openedAt = pipeline.Clock.GetTimestamp();
+            // So that also what happens before its first event is not lost when it breaks now.
+            LastEventId ??= reader.StartEventId;
+        }
         wasOpen = true;
         while (await reader.NextAsync().ConfigureAwait(false) is { } item)
         {
