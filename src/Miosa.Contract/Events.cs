@@ -29,6 +29,15 @@ public static class EventNames
     /// <summary>A snapshot of it was taken; <c>data.snapshot_id</c> says which.</summary>
     public const string SandboxSnapshotReady = "sandbox.snapshot.ready";
 
+    /// <summary>A workspace was made; <c>data</c> has <c>workspace_id</c>, <c>slug</c> and <c>name</c>. No sandbox's.</summary>
+    public const string WorkspaceCreated = "workspace.created";
+
+    /// <summary>A workspace was deleted; <c>data</c> as of <see cref="WorkspaceCreated"/>. No sandbox's.</summary>
+    public const string WorkspaceDeleted = "workspace.deleted";
+
+    /// <summary>A quota is used to 80 %; <c>data</c> has <c>subject</c>, <c>what</c>, <c>limit</c> and <c>current</c>. No sandbox's; told once for each time the mark is passed.</summary>
+    public const string QuotaWarning = "quota.warning";
+
     /// <summary>Provisioning began.</summary>
     public const string BuildStarted = "build.started";
 

@@ -1,4 +1,5 @@
 using System.IO.Enumeration;
+using System.Text.Json;
 using System.Text.Json.Nodes;
 using Miosa.Server.Host;
 using Miosa.Server.Lifecycle;
@@ -119,17 +120,19 @@ internal sealed class EventEndpoints(Machines machines, EventLog log, TimeProvid
         return await log.BeforeLastAsync(machineId, Replayed, context.RequestAborted);
     }
 
-    private static byte[] BytesOf(EventRow row) => Reply.Bytes(
-        new SandboxEvent
-        {
-            Type = row.Type,
-            Id = row.MachineId,
-            EventId = row.Id,
-            SandboxId = row.MachineId,
-            TenantId = row.TenantId,
-            Ts = row.At,
-            Status = row.Status,
-            Data = JsonNode.Parse(row.Data) as JsonObject ?? [],
-        },
-        WireJson.Default.SandboxEvent);
+    public static JsonObject JsonOf(EventRow row) => JsonSerializer.SerializeToNode(Of(row), WireJson.Default.SandboxEvent) as JsonObject ?? [];
+
+    private static byte[] BytesOf(EventRow row) => Reply.Bytes(Of(row), WireJson.Default.SandboxEvent);
+
+    private static SandboxEvent Of(EventRow row) => new()
+    {
+        Type = row.Type,
+        Id = row.MachineId,
+        EventId = row.Id,
+        SandboxId = row.MachineId,
+        TenantId = row.TenantId,
+        Ts = row.At,
+        Status = row.Status,
+        Data = JsonNode.Parse(row.Data) as JsonObject ?? [],
+    };
 }

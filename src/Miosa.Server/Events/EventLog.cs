@@ -5,6 +5,8 @@ using Microsoft.Data.Sqlite;
 using Microsoft.EntityFrameworkCore;
 using Miosa.Server.Host;
 using Miosa.Server.Lifecycle;
+using Miosa.Server.Metering;
+using Miosa.Server.Quotas;
 using Miosa.Server.Storage;
 
 namespace Miosa.Server.Events;
@@ -12,11 +14,22 @@ namespace Miosa.Server.Events;
 /// <summary>An event to be written with the change that causes it.</summary>
 internal sealed record NewEvent(string Type, JsonObject? Data = null);
 
+/// <summary>What events are about: a thing of a tenant, and the names by which they are found.</summary>
+internal sealed record EventSubject(string TenantId, string Id)
+{
+    /// <summary>State of the thing after the events, where it has one.</summary>
+    public string? Status { get; init; }
+    public string? WorkspaceId { get; init; }
+    public string? ExternalUserId { get; init; }
+    public string? ExternalProjectId { get; init; }
+    public string? ExternalWorkspaceId { get; init; }
+}
+
 /// <summary>
 /// The event log: one table, written in the transaction of the change, read by everybody who wants to know. A reader subscribes to
 /// the wake-up first, reads from the table after, and so misses nothing; the wake-up itself carries no event.
 /// </summary>
-internal sealed class EventLog(Database database, TimeProvider time) : IDisposable
+internal sealed class EventLog(Database database, QuotaGate gate, Meter meter, TimeProvider time) : IDisposable
 {
     private readonly RowWriter<Machine> machines = database.Rows<Machine>();
     private readonly RowWriter<EventRow> rows = database.Rows<EventRow>();
@@ -25,24 +38,36 @@ internal sealed class EventLog(Database database, TimeProvider time) : IDisposab
     private readonly ConcurrentDictionary<string, ConcurrentDictionary<Wake, byte>> wakes = [];
     private Ulid lastId;
 
-    /// <summary>Writes a machine and its events in one transaction, then wakes the readers.</summary>
+    /// <summary>Writes a machine and its events in one transaction, then wakes the readers. For changes that no cap can stand against.</summary>
     public async Task CommitAsync(Machine machine, bool isNew, IReadOnlyList<NewEvent> events, CancellationToken ct)
     {
-        await database.WriteRowsAsync(
+        if (await TryCommitAsync(machine, isNew, events, ct) is { } refusal)
+            throw new InvalidOperationException($"a change of {machine.Id} that takes nothing more was refused: {refusal.Message}");
+    }
+
+    /// <summary>The same for what may be more than the tenant, the user or the workspace may have: then nothing is written.</summary>
+    public async Task<Refusal?> TryCommitAsync(Machine machine, bool isNew, IReadOnlyList<NewEvent> events, CancellationToken ct)
+    {
+        Refusal? refusal = null;
+        await database.TryWriteRowsAsync(
             transaction =>
             {
+                var warnings = new List<NewEvent>();
+                refusal = gate.Check(transaction, machine, warnings);
+                if (refusal is not null)
+                    return false;
                 if (isNew)
                     machines.Insert(machine, transaction);
                 else
                     machines.Update(machine, transaction);
-                Append(transaction, machine, events);
+                meter.Record(transaction, machine);
+                var subject = SubjectOf(machine);
+                Append(transaction, subject, events);
+                Append(transaction, subject with { Id = machine.TenantId, Status = null }, warnings);
+                return true;
             },
             ct);
-        if (events.Count > 0 && wakes.TryGetValue(machine.Id, out var readers))
-        {
-            foreach (var (wake, _) in readers)
-                wake.Signal();
-        }
+        return refusal;
     }
 
     /// <summary>Runs the write path up to its commit and takes everything back.</summary>
@@ -53,6 +78,8 @@ internal sealed class EventLog(Database database, TimeProvider time) : IDisposab
             await database.WriteRowsAsync(
                 transaction =>
                 {
+                    gate.Check(transaction, machine, []);
+                    meter.Record(transaction, machine);
                     machines.Update(machine, transaction);
                     machines.Insert(machine, transaction);
                 },
@@ -100,34 +127,50 @@ internal sealed class EventLog(Database database, TimeProvider time) : IDisposab
         return await db.Events.Where(e => e.Id == eventId && e.MachineId == machineId).Select(e => (long?)e.Position).FirstOrDefaultAsync(ct);
     }
 
-    // Runs inside the single write transaction, so neither the sequence nor lastId can race.
-    private void Append(SqliteTransaction transaction, Machine machine, IReadOnlyList<NewEvent> events)
+    /// <summary>Writes events in the transaction of the change that causes them; the readers are woken when it is committed.</summary>
+    public void Append(SqliteTransaction transaction, EventSubject subject, params IReadOnlyList<NewEvent> events)
     {
         if (events.Count == 0)
             return;
+        // Inside the single write transaction, so neither the sequence nor lastId can race.
         var now = time.GetUtcNow();
-        var tenant = machine.TenantId;
         count.Transaction = transaction;
         count.Parameters.Clear();
         count.Parameters.AddWithValue("$count", events.Count);
-        count.Parameters.AddWithValue("$tenant", tenant);
-        var sequence = (long)(count.ExecuteScalar() ?? throw new InvalidOperationException($"tenant \"{tenant}\" has no row")) - events.Count;
+        count.Parameters.AddWithValue("$tenant", subject.TenantId);
+        var sequence = (long)(count.ExecuteScalar() ?? throw new InvalidOperationException($"tenant \"{subject.TenantId}\" has no row")) - events.Count;
         foreach (var item in events)
         {
             var row = new EventRow
             {
                 Id = NextId(now),
-                TenantId = tenant,
+                TenantId = subject.TenantId,
                 Sequence = ++sequence,
-                MachineId = machine.Id,
+                MachineId = subject.Id,
                 Type = item.Type,
-                Status = machine.State.Wire(),
+                Status = subject.Status ?? "",
                 At = now,
                 Data = item.Data?.ToJsonString() ?? "{}",
             };
             rows.Insert(row, transaction);
         }
+        database.AfterCommit(() =>
+        {
+            if (!wakes.TryGetValue(subject.Id, out var readers))
+                return;
+            foreach (var (wake, _) in readers)
+                wake.Signal();
+        });
     }
+
+    private static EventSubject SubjectOf(Machine machine) => new(machine.TenantId, machine.Id)
+    {
+        Status = machine.State.Wire(),
+        WorkspaceId = machine.WorkspaceId,
+        ExternalUserId = machine.ExternalUserId,
+        ExternalProjectId = machine.ExternalProjectId,
+        ExternalWorkspaceId = machine.ExternalWorkspaceId,
+    };
 
     /// <summary>Event ids grow strictly, also within a millisecond and when the clock steps back.</summary>
     private string NextId(DateTimeOffset now)

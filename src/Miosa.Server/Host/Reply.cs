@@ -23,6 +23,9 @@ internal static class Reply
 
     public static IResult Ok() => new JsonReply(Bytes(new OkBody(), WireJson.Default.OkBody), 200);
 
+    /// <summary>204, without a body.</summary>
+    public static IResult Nothing() => new NoReply();
+
     public static IResult Refuse(Refusal refusal) => new RefusalReply(refusal);
 
     /// <summary>The bytes of <see cref="One"/>, for an answer whose headers are already sent.</summary>
@@ -74,6 +77,15 @@ internal static class Reply
     private sealed class JsonReply(byte[] body, int status) : IResult
     {
         public Task ExecuteAsync(HttpContext httpContext) => WriteAsync(httpContext, body, status);
+    }
+
+    private sealed class NoReply : IResult
+    {
+        public Task ExecuteAsync(HttpContext httpContext)
+        {
+            httpContext.Response.StatusCode = StatusCodes.Status204NoContent;
+            return Task.CompletedTask;
+        }
     }
 
     private sealed class RefusalReply(Refusal refusal) : IResult

@@ -15,6 +15,9 @@ internal sealed class Database : IDisposable
     private readonly DbContextOptions<ServerDb> readOptions;
     private readonly SemaphoreSlim turn = new(1);
 
+    /// <summary>What the running transaction wants done when it is committed; guarded by the turn.</summary>
+    private readonly List<Action> afterCommit = [];
+
     public Database(ServerSettings settings)
     {
         Directory.CreateDirectory(settings.DataDir, UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute);
@@ -56,27 +59,54 @@ internal sealed class Database : IDisposable
             // Synchronous on purpose: SQLite has no asynchronous I/O, the Async twins only add allocations. Not cancelled half way.
             db.SaveChanges();
             transaction.Commit();
+            afterCommit.ForEach(act => act());
         }
         finally
         {
+            afterCommit.Clear();
             turn.Release();
         }
     }
 
     /// <summary>The same for changes that bring their own statements, on the writer's connection.</summary>
-    public async Task WriteRowsAsync(Action<SqliteTransaction> change, CancellationToken ct)
+    public Task WriteRowsAsync(Action<SqliteTransaction> change, CancellationToken ct) => TryWriteRowsAsync(
+        transaction =>
+        {
+            change(transaction);
+            return true;
+        },
+        ct);
+
+    /// <summary>The same for changes that may turn out not to be allowed: false takes everything back.</summary>
+    public async Task<bool> TryWriteRowsAsync(Func<SqliteTransaction, bool> change, CancellationToken ct)
     {
         await turn.WaitAsync(ct);
         try
         {
             using var transaction = writer.BeginTransaction();
-            change(transaction);
+            if (!change(transaction))
+                return false;
             transaction.Commit();
+            afterCommit.ForEach(act => act());
+            return true;
         }
         finally
         {
+            afterCommit.Clear();
             turn.Release();
         }
+    }
+
+    /// <summary>To be called inside a change: what must happen once it is committed, and never when it is not. It must be quick and cannot fail.</summary>
+    public void AfterCommit(Action act) => afterCommit.Add(act);
+
+    /// <summary>Reads with statements of one's own: all of them see the same moment, and nobody waits.</summary>
+    public T ReadRows<T>(Func<SqliteTransaction, T> read)
+    {
+        using var connection = new SqliteConnection(writer.ConnectionString);
+        connection.Open();
+        using var transaction = connection.BeginTransaction(deferred: true);
+        return read(transaction);
     }
 
     /// <summary>Moves the log into the file, on a connection of its own and without stopping the writer.</summary>
