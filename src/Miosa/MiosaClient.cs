@@ -37,6 +37,13 @@ public sealed class MiosaClient : IDisposable, IAsyncDisposable
         pipeline = new Pipeline(options);
         Sandboxes = new Sandboxes(pipeline);
         SandboxTemplates = new SandboxTemplates(pipeline);
+        Workspaces = new Workspaces(pipeline);
+        Quotas = new Quotas(pipeline);
+        Usage = new Usage(pipeline);
+        Credits = new Credits(pipeline);
+        Analytics = new Analytics(pipeline);
+        Dashboard = new Dashboard(pipeline);
+        Tenant = new Tenant(pipeline);
     }
 
     /// <summary>Create, find, list and destroy sandboxes.</summary>
@@ -44,6 +51,27 @@ public sealed class MiosaClient : IDisposable, IAsyncDisposable
 
     /// <summary>What sandboxes are made of: list, create, build and delete templates.</summary>
     public SandboxTemplates SandboxTemplates { get; }
+
+    /// <summary>Named groups of machines, with limits and defaults of their own.</summary>
+    public Workspaces Workspaces { get; }
+
+    /// <summary>What each of your users may have.</summary>
+    public Quotas Quotas { get; }
+
+    /// <summary>What was used, by your users, projects and workspaces.</summary>
+    public Usage Usage { get; }
+
+    /// <summary>What is left to be used, and the ledger of it.</summary>
+    public Credits Credits { get; }
+
+    /// <summary>Counts and series of machines and usage.</summary>
+    public Analytics Analytics { get; }
+
+    /// <summary>Numbers for a start page.</summary>
+    public Dashboard Dashboard { get; }
+
+    /// <summary>The tenant of the key.</summary>
+    public Tenant Tenant { get; }
 
     /// <summary>Closes the connections; sandboxes go on running. Calls made afterwards throw <see cref="ObjectDisposedException"/>.</summary>
     public void Dispose() => pipeline.Dispose();
