@@ -13,6 +13,7 @@ var groups = new Dictionary<string, Func<Report, Task>>
     ["preview"] = PreviewBench.RunAsync,
     ["files"] = FilesBench.RunAsync,
     ["gvisor"] = GvisorBench.RunAsync,
+    ["usage"] = UsageBench.RunAsync,
     ["density"] = DensityBench.RunAsync,
 };
 if (args is [var wanted] && !groups.ContainsKey(wanted))

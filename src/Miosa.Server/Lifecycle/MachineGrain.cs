@@ -410,7 +410,7 @@ internal sealed partial class MachineGrain(
             if (answer.Code is null)
                 await afterBoot.BeginAsync(resident, isContinued, limit.Token);
             else
-                await TryUndoAsync(isContinued && await GuestMemory.SuspendAsync(resident, runtime) is null ? Act.ParkWithMemory : Act.Park);
+                await TryUndoAsync(isContinued ? Act.Freeze : Act.Park);
             return answer;
         }
         catch (Exception e) when (e is RuntimeRefusedException or RuntimeDownException or SocketException or IOException or GuestException or OperationCanceledException)
