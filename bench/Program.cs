@@ -16,6 +16,7 @@ var groups = new Dictionary<string, Func<Report, Task>>
     ["auth"] = AuthBench.RunAsync,
     ["webhooks"] = WebhookBench.RunAsync,
     ["readers"] = ReaderBench.RunAsync,
+    ["usage"] = UsageBench.RunAsync,
     ["density"] = DensityBench.RunAsync,
 };
 if (args is [var wanted] && !groups.ContainsKey(wanted))

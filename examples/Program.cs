@@ -16,6 +16,7 @@ var stories = new Dictionary<string, Func<Task>>
     ["terminal"] = Terminal.RunAsync,
     ["egress"] = Egress.RunAsync,
     ["preview"] = Previews.RunAsync,
+    ["quotas"] = UsersAndLimits.RunAsync,
     ["lifecycle"] = Lifecycle.RunAsync,
 };
 

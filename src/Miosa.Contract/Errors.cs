@@ -33,6 +33,9 @@ public static class ErrorCodes
     /// <summary>409: the state does not allow it, or a unique value is taken.</summary>
     public const string Conflict = "CONFLICT";
 
+    /// <summary>409: a workspace that still has machines cannot be deleted.</summary>
+    public const string WorkspaceNotEmpty = "WORKSPACE_NOT_EMPTY";
+
     /// <summary>413: body or file too large.</summary>
     public const string FileTooLarge = "FILE_TOO_LARGE";
 

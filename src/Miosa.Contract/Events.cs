@@ -63,11 +63,14 @@ public static class EventNames
     /// <summary>The computer is gone.</summary>
     public const string ComputerDeleted = "computer.deleted";
 
-    /// <summary>The workspace exists.</summary>
+    /// <summary>A workspace was made; <c>data</c> has <c>workspace_id</c>, <c>slug</c> and <c>name</c>. No sandbox's.</summary>
     public const string WorkspaceCreated = "workspace.created";
 
-    /// <summary>The workspace is gone.</summary>
+    /// <summary>A workspace was deleted; <c>data</c> as of <see cref="WorkspaceCreated"/>. No sandbox's.</summary>
     public const string WorkspaceDeleted = "workspace.deleted";
+
+    /// <summary>A quota is used to 80 %; <c>data</c> has <c>subject</c>, <c>what</c>, <c>limit</c> and <c>current</c>. No sandbox's; told once for each time the mark is passed.</summary>
+    public const string QuotaWarning = "quota.warning";
 
     /// <summary>Sent when a webhook is tested, to that webhook alone.</summary>
     public const string WebhookTest = "webhook.test";

@@ -42,8 +42,8 @@ public sealed record SandboxUsage
     /// <summary><c>measured</c> or <c>unavailable</c>, for <c>active_cpu</c>, <c>memory</c>, <c>disk</c>, <c>network</c> and <c>provisioned_resources</c>.</summary>
     public required IReadOnlyDictionary<string, string> MeasurementStatus { get; init; }
 
-    /// <summary>Always 0: a server of your own charges nothing.</summary>
-    public required int EstimatedCostCents { get; init; }
+    /// <summary>What it cost so far in cents, rounded to the nearest, by the server's price table.</summary>
+    public required long EstimatedCostCents { get; init; }
 
     /// <summary>Its life limit in seconds.</summary>
     public required int TimeoutSec { get; init; }

@@ -42,6 +42,13 @@ public sealed class MiosaClient : IDisposable, IAsyncDisposable
         Admin = new Admin(pipeline);
         Webhooks = new Webhooks(pipeline);
         Events = new TenantEvents(pipeline);
+        Workspaces = new Workspaces(pipeline);
+        Quotas = new Quotas(pipeline);
+        Usage = new Usage(pipeline);
+        Credits = new Credits(pipeline);
+        Analytics = new Analytics(pipeline);
+        Dashboard = new Dashboard(pipeline);
+        Tenant = new Tenant(pipeline);
     }
 
     /// <summary>Create, find, list and destroy sandboxes.</summary>
@@ -58,11 +65,33 @@ public sealed class MiosaClient : IDisposable, IAsyncDisposable
 
     /// <summary>For administrators of the server, with a key <c>msk_p_…</c>: tenants, their keys, and the audit log of all.</summary>
     public Admin Admin { get; }
+
     /// <summary>Addresses that are sent what happens; and, without a client, the verification of what they are sent.</summary>
     public Webhooks Webhooks { get; }
 
     /// <summary>What happens in the tenant, as a stream.</summary>
     public TenantEvents Events { get; }
+
+    /// <summary>Named groups of machines, with limits and defaults of their own.</summary>
+    public Workspaces Workspaces { get; }
+
+    /// <summary>What each of your users may have.</summary>
+    public Quotas Quotas { get; }
+
+    /// <summary>What was used, by your users, projects and workspaces.</summary>
+    public Usage Usage { get; }
+
+    /// <summary>What is left to be used, and the ledger of it.</summary>
+    public Credits Credits { get; }
+
+    /// <summary>Counts and series of machines and usage.</summary>
+    public Analytics Analytics { get; }
+
+    /// <summary>Numbers for a start page.</summary>
+    public Dashboard Dashboard { get; }
+
+    /// <summary>The tenant of the key.</summary>
+    public Tenant Tenant { get; }
 
     /// <summary>Closes the connections; sandboxes go on running. Calls made afterwards throw <see cref="ObjectDisposedException"/>.</summary>
     public void Dispose() => pipeline.Dispose();

@@ -35,6 +35,7 @@ public sealed partial class ExampleTests(LivePlatform platform)
     [InlineData("preview", "3000-[a-z0-9-]+: <h1>hello from the sandbox</h1>[\\s\\S]*may look until[\\s\\S]*links that are good: 0")]
     [InlineData("processes", "stdout: Serving HTTP[\\s\\S]*answers: 200[\\s\\S]*web is stopped; the last it said: .*GET / HTTP")]
     [InlineData("egress", "closed: [67][\\s\\S]*refused: dns example.org, policy")]
+    [InlineData("quotas", "refused: max_concurrent is 1[\\s\\S]*1 of 1 running[\\s\\S]*proj_landing_page: [0-9.]+ vCPU-seconds, [0-9]+ cents")]
     [InlineData("lifecycle", "now paused[\\s\\S]*now running[\\s\\S]*404 NOT_FOUND")]
     public async Task Story_runs_and_prints_what_it_tells(string story, string pattern)
     {

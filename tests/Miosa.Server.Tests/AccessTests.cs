@@ -93,7 +93,7 @@ public sealed class AccessTests(Tenant tenant) : IClassFixture<Tenant>
                     Assert.Equal(($"{operation.Name} {path.Name}", 401), ($"{operation.Name} {path.Name}", answer.Status));
             }
         }
-        Assert.Equal(2, open); // health and version
+        Assert.Equal(3, open); // health, version and overview
     }
 
     [Fact]

@@ -232,6 +232,7 @@ public sealed partial class CallTests
             (s, _) => Null(() => s.Files.Copy("/a", "/b", false)), (s, _) => Null(s.Files.CopyAsync("/a", "/b", false))),
         new("SandboxFiles.Chmod", "POST /sandboxes/sbx_1/files/chmod", """{"path":"/a","mode":"0755"}""", Ok, null,
             (s, _) => Null(() => s.Files.Chmod("/a", "0755")), (s, _) => Null(s.Files.ChmodAsync("/a", "0755"))),
+        .. MeteringCases(),
     ];
 
     private static IEnumerable<Case> AllCases => [.. Cases, .. WebhookCases];
@@ -274,7 +275,7 @@ public sealed partial class CallTests
     [Fact]
     public void Every_public_call_is_in_the_table()
     {
-        var types = new[] { typeof(Sandboxes), typeof(Sandbox), typeof(SandboxFiles), typeof(SandboxEvents), typeof(SandboxTemplates), typeof(Webhooks), typeof(TenantEvents) };
+        Type[] types = [typeof(Sandboxes), typeof(Sandbox), typeof(SandboxFiles), typeof(SandboxEvents), typeof(SandboxTemplates), typeof(Webhooks), typeof(TenantEvents), .. MeteringTypes];
         var names = types.SelectMany(type => type.GetMethods(BindingFlags.Public | BindingFlags.Instance | BindingFlags.DeclaredOnly)
             .Where(method => !method.IsSpecialName && !method.Name.EndsWith("Async", StringComparison.Ordinal) && method.Name != "Dispose")
             .Select(method => $"{type.Name}.{method.Name}"));

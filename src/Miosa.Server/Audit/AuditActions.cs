@@ -93,8 +93,11 @@ internal static class AuditActions
         Changes("webhook.rotate_secret", "webhook.secret_rotated", "POST /webhooks/{webhook_id}/rotate-secret"),
         Changes("webhook.test", "webhook.tested", "POST /webhooks/{webhook_id}/test"),
         Changes("webhook.redeliver", "webhook.redelivered", "POST /webhooks/{webhook_id}/deliveries/{delivery_id}/replay"),
-        Changes("quota.set", "quota.set", "PUT /quotas/external/{external_user_id}"),
-        Changes("quota.delete", "quota.deleted", "DELETE /quotas/external/{external_user_id}"),
+        Changes("quota.set", "quota.set", "PUT /quotas/external/{**external_user_id}", "PUT /quotas/default"),
+        Changes("quota.delete", "quota.deleted", "DELETE /quotas/external/{**external_user_id}", "DELETE /quotas/default"),
+        // On the command line alone.
+        Changes("credits.grant", "credits.granted"),
+        Changes("credits.adjust", "credits.adjusted"),
         Changes("settings.update", "settings.updated", "PUT /settings"),
         Changes("provider_key.set", "provider_key.set", "PUT /settings/provider-keys/{provider}"),
         Changes("provider_key.delete", "provider_key.deleted", "DELETE /settings/provider-keys/{provider}"),

@@ -23,24 +23,24 @@ internal sealed class EventFrame(EventRow row)
         return made.Bytes;
     }
 
+    public static TenantEvent Of(EventRow row, string name) => new()
+    {
+        Type = name,
+        Event = name,
+        EventId = row.Id,
+        Id = row.SubjectId,
+        SandboxId = row.SubjectId.StartsWith("sbx_", StringComparison.Ordinal) ? row.SubjectId : null,
+        TenantId = row.TenantId,
+        WorkspaceId = row.WorkspaceId,
+        Ts = row.At,
+        CreatedAt = row.At,
+        Status = row.Status,
+        Data = JsonNode.Parse(row.Data) as JsonObject ?? [],
+    };
+
     private byte[] Frame(string name)
     {
-        var json = Reply.Bytes(
-            new TenantEvent
-            {
-                Type = name,
-                Event = name,
-                EventId = row.Id,
-                Id = row.SubjectId,
-                SandboxId = row.SubjectId.StartsWith("sbx_", StringComparison.Ordinal) ? row.SubjectId : null,
-                TenantId = row.TenantId,
-                WorkspaceId = row.WorkspaceId,
-                Ts = row.At,
-                CreatedAt = row.At,
-                Status = row.Status,
-                Data = JsonNode.Parse(row.Data) as JsonObject ?? [],
-            },
-            WireJson.Default.TenantEvent);
+        var json = Reply.Bytes(Of(row, name), WireJson.Default.TenantEvent);
         return [.. Encoding.UTF8.GetBytes($"id: {row.Id}\nevent: {name}\ndata: "), .. json, (byte)'\n', (byte)'\n'];
     }
 }

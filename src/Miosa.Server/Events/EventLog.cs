@@ -9,7 +9,9 @@ using Microsoft.Data.Sqlite;
 using Microsoft.EntityFrameworkCore;
 using Miosa.Server.Host;
 using Miosa.Server.Lifecycle;
+using Miosa.Server.Metering;
 using Miosa.Server.Previews;
+using Miosa.Server.Quotas;
 using Miosa.Server.Storage;
 using static Microsoft.EntityFrameworkCore.Storage.DbContextTransactionExtensions;
 
@@ -36,7 +38,7 @@ internal sealed record EventSubject(string TenantId, string Id)
 /// The event log: one table, written in the transaction of the change, read by everybody who wants to know. A reader subscribes to
 /// the wake-up first, reads from the table after, and so misses nothing; the wake-up itself carries no event.
 /// </summary>
-internal sealed class EventLog(Database database, PreviewView previews, TimeProvider time) : IDisposable
+internal sealed class EventLog(Database database, QuotaGate gate, Meter meter, PreviewView previews, TimeProvider time) : IDisposable
 {
     /// <summary>Rows read at a time.</summary>
     public const int PageLength = 500;
@@ -54,17 +56,37 @@ internal sealed class EventLog(Database database, PreviewView previews, TimeProv
     private readonly ArrayBufferWriter<byte> json = new(1024);
     private Ulid lastId;
 
-    /// <summary>Writes a machine and its events in one transaction, then wakes the readers.</summary>
-    public Task CommitAsync(Machine machine, bool isNew, IReadOnlyList<NewEvent> events, CancellationToken ct) => database.WriteRowsAsync(
-        transaction =>
-        {
-            if (isNew)
-                machines.Insert(machine, transaction);
-            else
-                machines.Update(machine, transaction);
-            Append(transaction, SubjectOf(machine), events);
-        },
-        ct);
+    /// <summary>Writes a machine and its events in one transaction, then wakes the readers. For changes that no cap can stand against.</summary>
+    public async Task CommitAsync(Machine machine, bool isNew, IReadOnlyList<NewEvent> events, CancellationToken ct)
+    {
+        if (await TryCommitAsync(machine, isNew, events, ct) is { } refusal)
+            throw new InvalidOperationException($"a change of {machine.Id} that takes nothing more was refused: {refusal.Message}");
+    }
+
+    /// <summary>The same for what may be more than the tenant, the user or the workspace may have: then nothing is written.</summary>
+    public async Task<Refusal?> TryCommitAsync(Machine machine, bool isNew, IReadOnlyList<NewEvent> events, CancellationToken ct)
+    {
+        Refusal? refusal = null;
+        await database.TryWriteRowsAsync(
+            transaction =>
+            {
+                var warnings = new List<NewEvent>();
+                refusal = gate.Check(transaction, machine, warnings);
+                if (refusal is not null)
+                    return false;
+                if (isNew)
+                    machines.Insert(machine, transaction);
+                else
+                    machines.Update(machine, transaction);
+                meter.Record(transaction, machine);
+                var subject = SubjectOf(machine);
+                Append(transaction, subject, events);
+                Append(transaction, subject with { Id = machine.TenantId, Status = null, Fields = null }, warnings);
+                return true;
+            },
+            ct);
+        return refusal;
+    }
 
     /// <summary>Writes events in the transaction of the change that causes them; the readers are woken when it is committed.</summary>
     public void Append(ServerDb db, EventSubject subject, params IReadOnlyList<NewEvent> events) =>
@@ -140,6 +162,8 @@ internal sealed class EventLog(Database database, PreviewView previews, TimeProv
             await database.WriteRowsAsync(
                 transaction =>
                 {
+                    gate.Check(transaction, machine, []);
+                    meter.Record(transaction, machine);
                     machines.Update(machine, transaction);
                     machines.Insert(machine, transaction);
                 },

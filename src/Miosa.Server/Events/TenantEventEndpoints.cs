@@ -1,11 +1,12 @@
 using Miosa.Server.Host;
 using Miosa.Server.Keys;
 using Miosa.Server.Storage;
+using Miosa.Server.Workspaces;
 
 namespace Miosa.Server.Events;
 
 /// <summary>Whatever happens in a tenant, as a stream, and the tickets that let browsers open one.</summary>
-internal sealed class TenantEventEndpoints(EventLog log, TenantFeeds feeds, SseTickets tickets)
+internal sealed class TenantEventEndpoints(EventLog log, TenantFeeds feeds, SseTickets tickets, WorkspaceSet workspaces)
 {
     private const string All = "all";
     private const string OfWorkspace = "workspace:";
@@ -40,13 +41,16 @@ internal sealed class TenantEventEndpoints(EventLog log, TenantFeeds feeds, SseT
     /// Everything needs an administrator of the tenant; one workspace or one external user's events only the right to read events. A key that acts
     /// for one user gets that user's, whatever else it asks for.
     /// </summary>
-    private static (Func<EventRow, bool>? Concerns, Refusal? Refusal) ScopeOf(IQueryCollection query, Caller caller)
+    private (Func<EventRow, bool>? Concerns, Refusal? Refusal) ScopeOf(IQueryCollection query, Caller caller)
     {
         if (caller.BoundExternalUserId is { } own)
             return (row => row.ExternalUserId == own && (caller.BoundWorkspaceId is null || row.WorkspaceId == caller.BoundWorkspaceId), null);
         var scope = query["scope"].ToString();
-        if (scope.StartsWith(OfWorkspace, StringComparison.Ordinal) && scope[OfWorkspace.Length..] is { Length: > 0 } workspace)
+        if (scope.StartsWith(OfWorkspace, StringComparison.Ordinal) && scope[OfWorkspace.Length..] is { Length: > 0 } named)
+        {
+            var workspace = workspaces.Find(caller.TenantId, named)?.Id ?? named;
             return (row => row.WorkspaceId == workspace, null);
+        }
         if (scope.StartsWith(OfExternalUser, StringComparison.Ordinal) && scope[OfExternalUser.Length..] is { Length: > 0 } user)
             return (row => row.ExternalUserId == user, null);
         if (scope is not ("" or All))

@@ -2,7 +2,10 @@ using System.CommandLine;
 using System.Globalization;
 using Miosa.Server.Keys;
 using Miosa.Server.Lifecycle;
+using Miosa.Server.Metering;
+using Miosa.Server.Quotas;
 using Miosa.Server.Storage;
+using Miosa.Server.Workspaces;
 
 namespace Miosa.Server.Host;
 
@@ -27,6 +30,8 @@ internal static class Commands
         root.Subcommands.Add(Tenant());
         root.Subcommands.Add(Key());
         root.Subcommands.Add(Init());
+        root.Subcommands.Add(MeteringCommands.Credits(AdminAsync));
+        root.Subcommands.Add(MeteringCommands.Limits(AdminAsync));
         return root;
     }
 
@@ -40,6 +45,9 @@ internal static class Commands
         database.Migrate();
         var directory = app.Services.GetRequiredService<MachineDirectory>();
         await directory.FillAsync(database, read.Settings.Node, ct);
+        app.Services.GetRequiredService<WorkspaceSet>().Fill();
+        var meter = app.Services.GetRequiredService<Meter>();
+        await database.WriteRowsAsync(transaction => meter.Begin(transaction, [.. directory.All.Select(resident => resident.Row)]), ct);
         await app.Services.GetRequiredService<Previews.Previews>().FillAsync(directory, ct);
         await app.RunAsync(ct);
         return 0;
@@ -124,7 +132,9 @@ internal static class Commands
         return init;
     }
 
-    private static async Task<int> AdminAsync(ParseResult line, Func<Admin, Task> work)
+    private static Task<int> AdminAsync(ParseResult line, Func<Admin, Task> work) => AdminAsync(line, (admin, _, _) => work(admin));
+
+    private static async Task<int> AdminAsync(ParseResult line, Func<Admin, Database, ServerSettings, Task> work)
     {
         if (Read(line) is not { } read)
             return 2;
@@ -132,10 +142,10 @@ internal static class Commands
         {
             using var database = new Database(read.Settings);
             database.Migrate();
-            await work(new Admin(database, TimeProvider.System));
+            await work(new Admin(database, TimeProvider.System), database, read.Settings);
             return 0;
         }
-        catch (Exception e) when (e is AdminException or IOException or UnauthorizedAccessException or Microsoft.Data.Sqlite.SqliteException)
+        catch (Exception e) when (e is AdminException or SettingsException or IOException or UnauthorizedAccessException or Microsoft.Data.Sqlite.SqliteException)
         {
             Console.Error.WriteLine($"miosa-server: {e.Message}");
             return 1;
@@ -158,6 +168,9 @@ internal static class Commands
             _ = ServerHost.ProxiesOf(read.Settings);
             _ = new Webhooks.RetrySchedule(read.Settings);
             new Webhooks.WebhookSender(read.Settings, TimeProvider.System).Dispose();
+            _ = Prices.Of(read.Settings.Prices);
+            _ = Caps.Of("tenant-limits", read.Settings.TenantLimits);
+            _ = Caps.Of("user-limits", read.Settings.UserLimits);
             return read;
         }
         catch (Exception e) when (e is SettingsException or IOException or System.Text.Json.JsonException or UnauthorizedAccessException)

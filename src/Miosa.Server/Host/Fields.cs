@@ -49,6 +49,14 @@ internal sealed class Fields(JsonObject body)
         return text;
     }
 
+    /// <summary>A customer's own name for something, kept as it is: any text, but nothing that would break a line of a log or a header.</summary>
+    public string? ExternalId(string name)
+    {
+        if (Text(name) is not { } text)
+            return null;
+        return text.Any(char.IsControl) ? Fail<string>(name, "must not contain control characters") : text;
+    }
+
     public int? Int(string name, int min, int max)
     {
         if (body[name] is not { } node)

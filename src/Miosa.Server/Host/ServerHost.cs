@@ -5,7 +5,9 @@ using System.Security.Cryptography.X509Certificates;
 using Microsoft.AspNetCore.DataProtection;
 using Microsoft.AspNetCore.HttpOverrides;
 using Microsoft.AspNetCore.Server.Kestrel.Core;
+using Miosa.Server.Analytics;
 using Miosa.Server.Audit;
+using Miosa.Server.Credits;
 using Miosa.Server.Egress;
 using Miosa.Server.Env;
 using Miosa.Server.Events;
@@ -15,10 +17,12 @@ using Miosa.Server.Files;
 using Miosa.Server.Keys;
 using Miosa.Server.Lifecycle;
 using Miosa.Server.Limits;
+using Miosa.Server.Metering;
 using Miosa.Server.Nodes;
 using Miosa.Server.Registries;
 using Miosa.Server.Previews;
 using Miosa.Server.Processes;
+using Miosa.Server.Quotas;
 using Miosa.Server.Resources;
 using Miosa.Server.Sandboxes;
 using Miosa.Server.Snapshots;
@@ -26,6 +30,7 @@ using Miosa.Server.Storage;
 using Miosa.Server.Templates;
 using Miosa.Server.Terminals;
 using Miosa.Server.Webhooks;
+using Miosa.Server.Workspaces;
 using Orleans.Configuration;
 using Orleans.Runtime.MembershipService.SiloMetadata;
 
@@ -52,6 +57,8 @@ internal static partial class ServerHost
         builder.WebHost.UseUrls(settings.Urls).ConfigureKestrel(kestrel =>
         {
             kestrel.AddServerHeader = false;
+            // An external id of 255 characters may take four times as much; what is longer should hear why.
+            kestrel.Limits.MaxRequestLineSize = 64 * 1024;
             kestrel.Limits.MaxRequestBodySize = 64 * 1024 * 1024;
             // Whoever sends his headers byte by byte holds a connection no longer than this.
             kestrel.Limits.RequestHeadersTimeout = TimeSpan.FromSeconds(10);
@@ -93,6 +100,21 @@ internal static partial class ServerHost
         services.AddSingleton(new Sizes(settings));
         services.AddDataProtection().SetApplicationName("miosa-server")
             .PersistKeysToFileSystem(new DirectoryInfo(Path.Combine(settings.DataDir, "keys")));
+        services.AddSingleton(Prices.Of(settings.Prices));
+        services.AddSingleton(provider => new MeterClock(provider.GetRequiredService<TimeProvider>(), MeterClock.HostBoot()));
+        services.AddSingleton<Meter>();
+        services.AddSingleton<QuotaSet>();
+        services.AddSingleton<QuotaGate>();
+        services.AddSingleton<QuotaEndpoints>();
+        services.AddSingleton<WorkspaceSet>();
+        services.AddSingleton<WorkspaceEndpoints>();
+        services.AddSingleton<UsageView>();
+        services.AddSingleton<UsageEndpoints>();
+        services.AddSingleton<CreditEndpoints>();
+        services.AddSingleton<DiskUses>();
+        services.AddSingleton<AnalyticsEndpoints>();
+        services.AddSingleton<DashboardEndpoints>();
+        services.AddSingleton<PricingEndpoints>();
         services.AddSingleton<Database>();
         services.AddSingleton<TenantSet>();
         services.AddSingleton<KeySet>();
@@ -163,6 +185,7 @@ internal static partial class ServerHost
         AddLoop<SnapshotSweep>(services);
         AddLoop<MetricsSampler>(services);
         AddLoop<Deliveries>(services);
+        AddLoop<MeterLoop>(services);
         AddLoop<WarmUp>(services);
     }
 
@@ -231,6 +254,13 @@ internal static partial class ServerHost
         KeyEndpoints.Map(api);
         TenantEndpoints.Map(api);
         AuditEndpoints.Map(api);
+        WorkspaceEndpoints.Map(api);
+        QuotaEndpoints.Map(api);
+        UsageEndpoints.Map(api);
+        CreditEndpoints.Map(api);
+        AnalyticsEndpoints.Map(api);
+        DashboardEndpoints.Map(api);
+        PricingEndpoints.Map(api);
         root.MapExec();
         root.MapProcesses();
         root.MapTerminals();

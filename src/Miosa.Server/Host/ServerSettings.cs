@@ -34,6 +34,19 @@ internal sealed record ServerSettings
     public string TrustedProxies { get; init; } = "";
     public int AuditDays { get; init; } = 365;
     public int EventDays { get; init; } = 30;
+    public int MaxWorkspaces { get; init; } = 1000;
+
+    /// <summary>Caps of a tenant that has none of its own, as <see cref="Quotas.Caps"/> reads them.</summary>
+    public string TenantLimits { get; init; } = "";
+
+    /// <summary>Caps of an external user where neither it nor its tenant has any.</summary>
+    public string UserLimits { get; init; } = "";
+    public string Prices { get; init; } = "vcpu=5000000,memory=1600000,disk=10000";
+
+    /// <summary>One of <see cref="Credits.CreditRules"/>.</summary>
+    public string CreditRule { get; init; } = Credits.CreditRules.None;
+    public int ChargeSec { get; init; } = 3600;
+    public int UsageDays { get; init; } = 730;
     public string Region { get; init; } = "local";
     public string PreviewDomain { get; init; } = "localhost";
 

@@ -50,6 +50,15 @@ internal static class SettingsTable
         Text("trusted-proxies", "addresses or ranges of proxies in front, whose X-Forwarded-For tells the caller's address, separated by commas", (s, v) => s with { TrustedProxies = v }),
         Number("audit-days", "days that entries of the audit log are kept", 1, 36_500, (s, v) => s with { AuditDays = v }),
         Number("event-days", "days that events and rows of destroyed machines are kept", 1, 3650, (s, v) => s with { EventDays = v }),
+        Number("max-workspaces", "most workspaces of one tenant", 0, 1_000_000, (s, v) => s with { MaxWorkspaces = v }),
+        Text("tenant-limits", "caps of a tenant that has none of its own, such as max_sandboxes=100,max_concurrent=20,max_storage_gb=500,max_credit_cents=100000", (s, v) => s with { TenantLimits = v }),
+        Text("user-limits", "caps of an external user where neither it nor its tenant has any, written like --tenant-limits", (s, v) => s with { UserLimits = v }),
+        Text("prices", "millionths of a cent an hour: vcpu=…,memory=…,disk=… (memory and disk for one GiB), or a JSON file with these names", (s, v) => s with { Prices = v }),
+        Text("credit-rule", "none, or prepaid: without credits nothing is created or resumed", (s, v) => Credits.CreditRules.All.Contains(v)
+            ? s with { CreditRule = v }
+            : throw new FormatException($"must be one of {string.Join(", ", Credits.CreditRules.All)}, got \"{v}\"")),
+        Number("charge-sec", "seconds between two charges of usage to the credit ledger", 1, 86_400, (s, v) => s with { ChargeSec = v }),
+        Number("usage-days", "days that usage is kept", 40, 3650, (s, v) => s with { UsageDays = v }),
         Text("region", "region told in every sandbox", (s, v) => s with { Region = v }),
         Text("preview-domain", "domain below which every port of a sandbox has a host name; http(s)://DOMAIN[:PORT] when browsers reach it otherwise than the server listens", (s, v) => s with { PreviewDomain = v }),
         Text("tls-cert", "PEM file of the certificate, with its chain, for https addresses in --urls", (s, v) => s with { TlsCert = v }),

@@ -62,7 +62,8 @@ internal sealed class Admin(Database database, TimeProvider time)
         return [.. ofNone.Select(k => (k, "(administrator)")), .. rows.Select(r => (r.key, r.Name))];
     }
 
-    private Task NoteAsync(string action, string? tenantId, string id, CancellationToken ct) => database.WriteAsync(
+    /// <summary>What was done on the command line, for the audit log.</summary>
+    public Task NoteAsync(string action, string? tenantId, string id, CancellationToken ct) => database.WriteAsync(
         db => db.Audit.Add(new AuditRow
         {
             Id = Ids.New("aud"),

@@ -1,12 +1,13 @@
 using System.Globalization;
 using Miosa.Server.Host;
+using Miosa.Server.Workspaces;
 
 namespace Miosa.Server.Keys;
 
 /// <summary>
 /// The bodies that make keys and tokens. What is made is never worth more than the key that makes it: not in scopes, nor in time, nor in its rate.
 /// </summary>
-internal sealed class KeyFields(ServerSettings settings, TimeProvider time)
+internal sealed class KeyFields(WorkspaceSet workspaces, ServerSettings settings, TimeProvider time)
 {
     private const int MaxScopes = 100;
     private const int MaxMetadata = 16 * 1024;
@@ -55,7 +56,8 @@ internal sealed class KeyFields(ServerSettings settings, TimeProvider time)
     public (ScopedTokenClaims? Token, Refusal? Refusal) CreateToken(Fields fields, Caller maker)
     {
         var user = Required(fields, "user_id");
-        var workspace = Required(fields, "workspace_id");
+        Required(fields, "workspace_id");
+        var workspace = workspaces.Named(fields, maker.TenantId);
         var (scopes, tooWide) = ScopesOf(fields, maker, null);
         var now = time.GetUtcNow();
         var end = now.AddSeconds(fields.Int("expires_in_seconds", 1, MaxTokenSec) ?? DefaultTokenSec);
@@ -66,7 +68,7 @@ internal sealed class KeyFields(ServerSettings settings, TimeProvider time)
             Id = Ids.New("tok"),
             KeyId = maker.KeyId,
             UserId = user!, // both are there when there are no errors
-            WorkspaceId = workspace!,
+            WorkspaceId = workspace!.Id,
             Scopes = scopes,
             IssuedAt = now.ToUnixTimeSeconds(),
             Expires = (maker.ExpiresAt < end ? maker.ExpiresAt.Value : end).ToUnixTimeSeconds(),

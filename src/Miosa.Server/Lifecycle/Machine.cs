@@ -81,8 +81,6 @@ internal sealed record Machine
     public string? Probe { get; init; }
     public string? Region { get; init; }
     public string? WorkspaceId { get; init; }
-    public string? WorkspaceSlug { get; init; }
-    public string? WorkspaceName { get; init; }
     public string? ProjectId { get; init; }
     public string? ProjectSlug { get; init; }
     public string? ProjectName { get; init; }

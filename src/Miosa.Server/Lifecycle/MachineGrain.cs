@@ -8,6 +8,7 @@ using Miosa.Server.Events;
 using Miosa.Server.Guests;
 using Miosa.Server.Host;
 using Miosa.Server.Nodes;
+using Miosa.Server.Quotas;
 using Miosa.Server.Sandboxes;
 
 namespace Miosa.Server.Lifecycle;
@@ -18,6 +19,7 @@ internal sealed partial class MachineGrain(
     RuntimeClient runtime,
     WarmPool pool,
     EventLog events,
+    QuotaGate gate,
     Deadlines deadlines,
     AfterBoot afterBoot,
     EnvSeal seal,
@@ -56,6 +58,8 @@ internal sealed partial class MachineGrain(
             return MachineAnswer.No(refusal);
         if (decision.ChangesNothing)
             return MachineAnswer.Of(row);
+        if (decision.Next == MachineState.Running && row.State == MachineState.Paused && gate.Look(row with { State = MachineState.Running }) is { } full)
+            return MachineAnswer.No(full);
         if (decision.Act == Act.ParkWithMemory && await GuestMemory.SuspendAsync(resident, runtime) is { } cannot)
             return MachineAnswer.No(cannot);
         // Thawing what has no memory any more is starting it: nothing is asked of the runtime for nothing, a refused thaw leads here.
@@ -65,7 +69,13 @@ internal sealed partial class MachineGrain(
                 return failure;
             return await StartAgainAsync(resident, decision);
         }
-        return MachineAnswer.Of(decision.Next == row.State ? row : await CommitAsync(resident, decision, reason));
+        if (decision.Next == row.State)
+            return MachineAnswer.Of(row);
+        var answer = await CommitAsync(resident, decision, reason);
+        // It was thawed, and meanwhile another took the place that was free before.
+        if (answer.Code is not null && decision.Act == Act.Thaw)
+            await TryUndoAsync(Act.Freeze);
+        return answer;
     }
 
     public async ValueTask<MachineAnswer> Change(RowChange change)
@@ -83,6 +93,9 @@ internal sealed partial class MachineGrain(
         if (isResized)
         {
             row = row with { Size = sizes.NameOf(ShapeOf(row)) };
+            // Before the disk grows: it could not be made smaller again.
+            if (gate.Look(row) is { } full)
+                return MachineAnswer.No(full);
             if (await ResizeAsync(old, row) is { } refused)
                 return refused;
         }
@@ -393,31 +406,35 @@ internal sealed partial class MachineGrain(
             var isContinued = info.Memory == true;
             if (old.Probe is not null && !isContinued)
                 directory.Replace(resident, old with { ReadyAt = null });
-            var row = await CommitAsync(resident, decision, reason: null);
-            await afterBoot.BeginAsync(resident, isContinued, limit.Token);
-            return MachineAnswer.Of(row);
+            var answer = await CommitAsync(resident, decision, reason: null);
+            if (answer.Code is null)
+                await afterBoot.BeginAsync(resident, isContinued, limit.Token);
+            else
+                await TryUndoAsync(isContinued ? Act.Freeze : Act.Park);
+            return answer;
         }
         catch (Exception e) when (e is RuntimeRefusedException or RuntimeDownException or SocketException or IOException or GuestException or OperationCanceledException)
         {
             // Half started it would be taken for a frozen one, and go on without its entry point.
-            await TryParkAsync();
+            await TryUndoAsync(Act.Park);
             return MachineAnswer.No(Refusal.Unavailable($"the sandbox could not be started again; its files are kept: {e.Message}"));
         }
     }
 
-    private async Task TryParkAsync()
+    /// <summary>What cannot be undone now is put right by the reconciliation: the row says what the machine should be.</summary>
+    private async Task TryUndoAsync(Act act)
     {
         try
         {
-            await runtime.StopAsync(MachineId, hasMemory: false, CancellationToken.None);
+            await ActAsync(act);
         }
         catch (Exception e) when (e is RuntimeDownException or RuntimeRefusedException)
         {
-            ActRefused(log, Act.Park, MachineId, e.Message);
+            ActRefused(log, act, MachineId, e.Message);
         }
     }
 
-    private async Task<Machine> CommitAsync(Resident resident, Decision decision, string? reason)
+    private async Task<MachineAnswer> CommitAsync(Resident resident, Decision decision, string? reason)
     {
         var now = time.GetUtcNow();
         var old = resident.Row;
@@ -435,14 +452,15 @@ internal sealed partial class MachineGrain(
             row = row with { Error = reason ?? old.Error };
         row = Stamp(row, resident);
         var news = decision.Events.Select(type => new NewEvent(type, DataOf(type, reason))).ToList();
-        await events.CommitAsync(row, isNew: false, news, CancellationToken.None);
+        if (await events.TryCommitAsync(row, isNew: false, news, CancellationToken.None) is { } refusal)
+            return MachineAnswer.No(refusal);
         Settle(resident, row);
         StateChanged(log, row.Id, old.State, row.State, reason ?? "");
         if (row.State is MachineState.Destroyed or MachineState.Error && resident.Road is { } road)
             await road.DisposeAsync();
         if (!row.IsLive)
             DeactivateOnIdle();
-        return row;
+        return MachineAnswer.Of(row);
     }
 
     private static JsonObject? DataOf(string type, string? reason) => type switch
@@ -464,13 +482,12 @@ internal sealed partial class MachineGrain(
         deadlines.Watch(resident);
     }
 
-    /// <summary>Null when written; the refusal when a name is taken.</summary>
+    /// <summary>Null when written; the refusal when a name is taken or a cap reached.</summary>
     private async Task<MachineAnswer?> SaveAsync(Machine row, bool isNew, IReadOnlyList<NewEvent> news)
     {
         try
         {
-            await events.CommitAsync(row, isNew, news, CancellationToken.None);
-            return null;
+            return await events.TryCommitAsync(row, isNew, news, CancellationToken.None) is { } refusal ? MachineAnswer.No(refusal) : null;
         }
         catch (SqliteException e) when (e.SqliteExtendedErrorCode == UniqueIsTaken)
         {

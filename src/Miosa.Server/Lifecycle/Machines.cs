@@ -4,13 +4,14 @@ using Miosa.Server.Guests;
 using Miosa.Server.Host;
 using Miosa.Server.Nodes;
 using Miosa.Server.Previews;
+using Miosa.Server.Quotas;
 using Miosa.Server.Storage;
 
 namespace Miosa.Server.Lifecycle;
 
 /// <summary>What the endpoints know of machines: find one, make one, ask one, be admitted to one.</summary>
 internal sealed class Machines(
-    MachineDirectory directory, IGrainFactory grains, WarmPool pool, RuntimeClient runtime, Database database, EnvSeal seal, ServerSettings settings, TimeProvider time)
+    MachineDirectory directory, IGrainFactory grains, WarmPool pool, RuntimeClient runtime, Database database, QuotaGate gate, EnvSeal seal, ServerSettings settings, TimeProvider time)
 {
     /// <summary>A destroyed machine can be read this long, so that late clients learn its end.</summary>
     private static readonly TimeSpan DestroyedIsReadable = TimeSpan.FromHours(24);
@@ -107,6 +108,8 @@ internal sealed class Machines(
     /// <summary>Makes a machine of a checked draft (its id is filled in here): from the pool when one is ready, else cold.</summary>
     public async Task<(Machine? Machine, Refusal? Refusal)> CreateAsync(Machine draft)
     {
+        if (gate.Look(draft) is { } full)
+            return (null, full);
         // What is in the pool does not sync and has the default isolation: others are made for themselves.
         while (draft is { Persistent: false, Isolation: null } && pool.TryClaim(draft.Image) is { } warm)
         {
@@ -130,6 +133,8 @@ internal sealed class Machines(
     {
         if (source.State is not (MachineState.Running or MachineState.Paused))
             return (null, Refusal.Conflict($"the sandbox is {source.State.Wire()}: only a running or paused one can be forked"));
+        if (gate.Look(draft) is { } full)
+            return (null, full);
         using var _ = pool.ColdCreate();
         var answer = await GrainOf(draft.Id).Create(draft, isWarm: false, source.Id, hasMemory);
         return (answer.Machine, answer.Refusal);
@@ -138,6 +143,8 @@ internal sealed class Machines(
     /// <summary>Makes a machine with a copy of a snapshot's files.</summary>
     public async Task<(Machine? Machine, Refusal? Refusal)> LaunchFromAsync(string snapshot, Machine draft, bool hasMemory)
     {
+        if (gate.Look(draft) is { } full)
+            return (null, full);
         using var _ = pool.ColdCreate();
         var answer = await GrainOf(draft.Id).Create(draft, isWarm: false, snapshot, hasMemory);
         return (answer.Machine, answer.Refusal);

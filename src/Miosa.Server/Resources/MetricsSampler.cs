@@ -8,7 +8,7 @@ namespace Miosa.Server.Resources;
 
 /// <summary>Every <c>--metrics-sec</c> asks the runtime what each machine uses. It wakes no machine and counts as nobody's activity.</summary>
 internal sealed partial class MetricsSampler(
-    RuntimeClient runtime, MachineDirectory directory, ServerSettings settings, TimeProvider time, ILogger<MetricsSampler> log) : BackgroundService
+    RuntimeClient runtime, MachineDirectory directory, DiskUses disks, ServerSettings settings, TimeProvider time, ILogger<MetricsSampler> log) : BackgroundService
 {
     private readonly ConcurrentDictionary<string, MetricsHistory> histories = [];
 
@@ -38,14 +38,17 @@ internal sealed partial class MetricsSampler(
 
     private async Task SampleAsync(CancellationToken ct)
     {
+        var bytes = new Dictionary<string, long>();
         foreach (var row in directory.All.Select(resident => resident.Row))
         {
             if (row.State is not (MachineState.Running or MachineState.Paused))
                 continue;
             try
             {
-                if (await runtime.InspectAsync(row.Id, ct) is { State: not MachineStates.Dead, Usage: { } usage })
-                    histories.GetOrAdd(row.Id, _ => new MetricsHistory()).Add(time.GetUtcNow(), usage, row.Vcpus);
+                if (await runtime.InspectAsync(row.Id, ct) is not { State: not MachineStates.Dead, Usage: { } usage })
+                    continue;
+                histories.GetOrAdd(row.Id, _ => new MetricsHistory()).Add(time.GetUtcNow(), usage, row.Vcpus);
+                bytes[row.Id] = usage.DiskBytes;
             }
             catch (RuntimeRefusedException)
             {
@@ -54,6 +57,7 @@ internal sealed partial class MetricsSampler(
         }
         foreach (var id in histories.Keys.Where(id => directory.Find(id) is null).ToList())
             histories.TryRemove(id, out _);
+        await disks.KeepAsync(bytes, ct);
     }
 
     [LoggerMessage(Level = LogLevel.Error, Message = "measuring the machines failed once; it goes on")]

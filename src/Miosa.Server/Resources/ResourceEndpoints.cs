@@ -2,6 +2,7 @@ using System.Globalization;
 using Miosa.Runtime.Wire;
 using Miosa.Server.Host;
 using Miosa.Server.Lifecycle;
+using Miosa.Server.Metering;
 using Miosa.Server.Nodes;
 using Miosa.Server.Sandboxes;
 
@@ -93,7 +94,7 @@ internal static class ResourceEndpoints
                 MemoryPeakBytes = usage?.MemoryPeakBytes,
                 DiskBytes = usage?.DiskBytes,
                 MeasurementStatus = StatusOf(usage),
-                EstimatedCostCents = 0,
+                EstimatedCostCents = UsageSum.CentsOf(services.GetRequiredService<UsageView>().Sum(new UsageFilter(row.TenantId) { MachineId = row.Id }, Period.Always).Cost),
                 TimeoutSec = row.TimeoutSec,
                 TimeoutRemainingMs = seen.TimeoutRemainingMs,
             },

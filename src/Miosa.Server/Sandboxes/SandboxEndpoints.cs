@@ -4,11 +4,12 @@ using Miosa.Server.Lifecycle;
 using Miosa.Server.Nodes;
 using Miosa.Server.Snapshots;
 using Miosa.Server.Templates;
+using Miosa.Server.Workspaces;
 
 namespace Miosa.Server.Sandboxes;
 
 /// <summary>The group Sandboxes of the contract.</summary>
-internal sealed class SandboxEndpoints(Machines machines, SandboxFields fields, SandboxView view, SandboxList list, RuntimeClient runtime, TemplateSet templates, SnapshotEndpoints snapshots)
+internal sealed class SandboxEndpoints(Machines machines, SandboxFields fields, SandboxView view, SandboxList list, RuntimeClient runtime, TemplateSet templates, WorkspaceSet workspaces, SnapshotEndpoints snapshots)
 {
     public static void Map(IEndpointRouteBuilder api)
     {
@@ -41,15 +42,25 @@ internal sealed class SandboxEndpoints(Machines machines, SandboxFields fields, 
         var (body, refusal) = await Body.ReadAsync(context, SandboxFields.CreateAliases);
         if (refusal is not null)
             return Reply.Refuse(refusal);
+        var (workspace, isNewWorkspace) = workspaces.OfMachine(body, context.Caller().TenantId);
+        if (workspace is not null)
+            WorkspaceSettings.Fill(body.Body, workspace.Settings);
         // Looked up before the checks, because it has a say in them; what is wrong with it is told after them.
         var (image, template, unknown) = runtime.IsUp
             ? await templates.ResolveAsync(context.Caller().TenantId, body.Text("template_id") ?? fields.DefaultImage, "template_id", context.RequestAborted)
             : default;
-        var (draft, faults) = fields.Create(body, context.Caller(), template);
+        var (draft, faults) = fields.Create(body, context.Caller(), template, workspace);
         if (draft is null)
             return Reply.Refuse(faults!); // one of the two is always there
         if (image is null)
             return Reply.Refuse(unknown ?? Refusal.Unavailable("miosa-runtime is not reachable; nothing was made"));
+        if (isNewWorkspace && workspace is not null)
+        {
+            var (made, full) = await workspaces.MakeAsync(workspace);
+            if (made is null)
+                return Reply.Refuse(full ?? Refusal.Internal());
+            draft = draft with { WorkspaceId = made.Id };
+        }
         var (machine, no) = await machines.CreateAsync(draft with { ImageDigest = image.Digest });
         return machine is null ? Reply.Refuse(no ?? Refusal.Internal()) : Reply.One(view.Of(machine), WireJson.Default.SandboxInfo, 201);
     }

@@ -7,11 +7,12 @@ using Miosa.Server.Keys;
 using Miosa.Server.Lifecycle;
 using Miosa.Server.Previews;
 using Miosa.Server.Templates;
+using Miosa.Server.Workspaces;
 
 namespace Miosa.Server.Sandboxes;
 
 /// <summary>The bodies of create, update, extend and tags: aliases, bounds, and what cannot be honoured. No I/O.</summary>
-internal sealed partial class SandboxFields(Sizes sizes, EnvSeal seal, EgressFields egress, IsolationFields isolation, ServerSettings settings, TimeProvider time)
+internal sealed partial class SandboxFields(Sizes sizes, EnvSeal seal, EgressFields egress, IsolationFields isolation, WorkspaceSet workspaces, ServerSettings settings, TimeProvider time)
 {
     private const int MaxTimeoutSec = 2_592_000;
     private const string PersistentInMetadata = "miosa_persistent";
@@ -43,7 +44,8 @@ internal sealed partial class SandboxFields(Sizes sizes, EnvSeal seal, EgressFie
 
     /// <summary>A checked draft in state provisioning, or every fault of the body.</summary>
     /// <param name="template">The tenant's template that <c>template_id</c> names; null for an image.</param>
-    public (Machine? Draft, Refusal? Refusal) Create(Fields fields, Caller caller, TemplateRow? template)
+    /// <param name="workspace">The workspace it goes into, already looked up.</param>
+    public (Machine? Draft, Refusal? Refusal) Create(Fields fields, Caller caller, TemplateRow? template, WorkspaceRow? workspace = null)
     {
         UserBound.Apply(fields, caller);
         foreach (var name in NotYet)
@@ -87,15 +89,13 @@ internal sealed partial class SandboxFields(Sizes sizes, EnvSeal seal, EgressFie
             Entrypoint = fields.Text("entrypoint", 65536),
             Probe = Probe(fields),
             Region = fields.Text("region") ?? settings.Region,
-            WorkspaceId = fields.Text("workspace_id"),
-            WorkspaceSlug = fields.Text("workspace_slug"),
-            WorkspaceName = fields.Text("workspace_name"),
+            WorkspaceId = workspace?.Id,
             ProjectId = fields.Text("project_id"),
             ProjectSlug = fields.Text("project_slug"),
             ProjectName = fields.Text("project_name"),
-            ExternalUserId = fields.Text("external_user_id"),
-            ExternalProjectId = fields.Text("external_project_id"),
-            ExternalWorkspaceId = fields.Text("external_workspace_id"),
+            ExternalUserId = fields.ExternalId("external_user_id"),
+            ExternalProjectId = fields.ExternalId("external_project_id"),
+            ExternalWorkspaceId = fields.ExternalId("external_workspace_id"),
             AgentRuntimeProfileId = fields.Text("agent_runtime_profile_id"),
             SkipAgentRuntimeProfile = fields.Bool("skip_agent_runtime_profile") ?? false,
             CreatedAt = now,
@@ -121,7 +121,9 @@ internal sealed partial class SandboxFields(Sizes sizes, EnvSeal seal, EgressFie
             Epoch = 1,
             Name = fields.Text("name"),
             Slug = Slug(fields) ?? ulid.ToString()[14..].ToLowerInvariant(),
-            ExternalUserId = fields.Text("external_user_id") ?? source.ExternalUserId,
+            ExternalUserId = fields.ExternalId("external_user_id") ?? source.ExternalUserId,
+            // The source may be a snapshot whose workspace is gone.
+            WorkspaceId = workspaces.Find(source.TenantId, source.WorkspaceId)?.Id,
             Egress = fields.Has("egress") ? egress.Inside(fields) : source.Egress,
             Metadata = fields.Object("metadata")?.ToJsonString() ?? source.Metadata,
             TimeoutSec = fields.Int("timeout_sec", 1, MaxTimeoutSec) ?? source.TimeoutSec,
@@ -161,9 +163,9 @@ internal sealed partial class SandboxFields(Sizes sizes, EnvSeal seal, EgressFie
             DiskMb = fields.Int("disk_size_mb", 512, settings.MaxDiskMb) ?? named?.DiskMb,
             TimeoutSec = fields.Int("timeout_sec", 1, MaxTimeoutSec),
             IdleTimeoutSec = fields.Int("idle_timeout_sec", 0, MaxTimeoutSec),
-            ExternalUserId = fields.Text("external_user_id"),
-            ExternalProjectId = fields.Text("external_project_id"),
-            ExternalWorkspaceId = fields.Text("external_workspace_id"),
+            ExternalUserId = fields.ExternalId("external_user_id"),
+            ExternalProjectId = fields.ExternalId("external_project_id"),
+            ExternalWorkspaceId = fields.ExternalId("external_workspace_id"),
             Clear = [.. nullable.Where(fields.IsNull), .. ClearedTags(fields)],
         };
         return fields.Errors() is { } refusal ? (null, refusal) : (change, null);

@@ -3,13 +3,15 @@ using Microsoft.EntityFrameworkCore;
 using Miosa.Server.Host;
 using Miosa.Server.Lifecycle;
 using Miosa.Server.Storage;
+using Miosa.Server.Workspaces;
 
 namespace Miosa.Server.Sandboxes;
 
 /// <summary>The list with its filters. An empty value is an absent one; without paging arguments up to 100 rows come.</summary>
-internal sealed class SandboxList(Database database, SandboxView view)
+internal sealed class SandboxList(Database database, SandboxView view, WorkspaceSet workspaces)
 {
-    public async Task<(Page<SandboxInfo>? Page, Refusal? Refusal)> ReadAsync(HttpContext context)
+    /// <param name="inWorkspace">Id of a workspace that the list is of; null for the list of the tenant, which the query may narrow.</param>
+    public async Task<(Page<SandboxInfo>? Page, Refusal? Refusal)> ReadAsync(HttpContext context, string? inWorkspace = null, string kind = "sandbox")
     {
         var query = context.Request.Query;
         var fields = new Fields([]);
@@ -22,13 +24,18 @@ internal sealed class SandboxList(Database database, SandboxView view)
         var caller = context.Caller();
         var tenant = caller.TenantId;
         await using var db = database.Read();
-        var rows = db.Machines.Where(m => m.TenantId == tenant && m.Kind == "sandbox");
+        var rows = db.Machines.Where(m => m.TenantId == tenant && m.Kind == kind);
         rows = states.Count == 0 ? rows.Where(m => m.State != MachineState.Destroyed) : rows.Where(m => states.Contains(m.State));
+        if ((inWorkspace ?? Paging.Text(query, "workspace_id")) is { } named)
+        {
+            var workspace = workspaces.Find(tenant, named)?.Id ?? named;
+            rows = rows.Where(m => m.WorkspaceId == workspace);
+        }
         rows = Filter(rows, query);
         if (caller.BoundExternalUserId is { } user)
             rows = rows.Where(m => m.ExternalUserId == user);
-        if (caller.BoundWorkspaceId is { } workspace)
-            rows = rows.Where(m => m.WorkspaceId == workspace);
+        if (caller.BoundWorkspaceId is { } bound)
+            rows = rows.Where(m => m.WorkspaceId == bound);
         var tags = Paging.Text(query, "tags")?.Split(',', StringSplitOptions.RemoveEmptyEntries | StringSplitOptions.TrimEntries) ?? [];
         foreach (var tag in tags)
         {
@@ -54,8 +61,6 @@ internal sealed class SandboxList(Database database, SandboxView view)
             rows = rows.Where(m => m.ExternalProjectId == externalProject);
         if (Paging.Text(query, "external_workspace_id") is { } externalWorkspace)
             rows = rows.Where(m => m.ExternalWorkspaceId == externalWorkspace);
-        if (Paging.Text(query, "workspace_id") is { } workspace)
-            rows = rows.Where(m => m.WorkspaceId == workspace);
         if (Paging.Text(query, "project_id") is { } project)
             rows = rows.Where(m => m.ProjectId == project);
         if (Paging.Text(query, "template_id", "image") is { } template)

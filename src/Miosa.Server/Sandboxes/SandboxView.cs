@@ -2,17 +2,19 @@ using System.Text.Json;
 using System.Text.Json.Nodes;
 using Miosa.Server.Lifecycle;
 using Miosa.Server.Previews;
+using Miosa.Server.Workspaces;
 
 namespace Miosa.Server.Sandboxes;
 
 /// <summary>A machine as the wire tells it.</summary>
-internal sealed class SandboxView(Sizes sizes, PreviewView previews, TimeProvider time)
+internal sealed class SandboxView(Sizes sizes, PreviewView previews, WorkspaceSet workspaces, TimeProvider time)
 {
     public SandboxInfo Of(Machine row)
     {
         var now = time.GetUtcNow();
         var state = row.State.Wire();
         var info = previews.UrlInfoOf(row);
+        var workspace = workspaces.Find(row.TenantId, row.WorkspaceId);
         return new SandboxInfo
         {
             Id = row.Id,
@@ -35,8 +37,8 @@ internal sealed class SandboxView(Sizes sizes, PreviewView previews, TimeProvide
             TenantId = row.TenantId,
             OwnerId = row.OwnerId,
             WorkspaceId = row.WorkspaceId,
-            WorkspaceSlug = row.WorkspaceSlug,
-            WorkspaceName = row.WorkspaceName,
+            WorkspaceSlug = workspace?.Slug,
+            WorkspaceName = workspace?.Name,
             ProjectId = row.ProjectId,
             ProjectSlug = row.ProjectSlug,
             ProjectName = row.ProjectName,

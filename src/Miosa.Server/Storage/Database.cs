@@ -69,15 +69,26 @@ internal sealed class Database : IDisposable
     }
 
     /// <summary>The same for changes that bring their own statements, on the writer's connection.</summary>
-    public async Task WriteRowsAsync(Action<SqliteTransaction> change, CancellationToken ct)
+    public Task WriteRowsAsync(Action<SqliteTransaction> change, CancellationToken ct) => TryWriteRowsAsync(
+        transaction =>
+        {
+            change(transaction);
+            return true;
+        },
+        ct);
+
+    /// <summary>The same for changes that may turn out not to be allowed: false takes everything back.</summary>
+    public async Task<bool> TryWriteRowsAsync(Func<SqliteTransaction, bool> change, CancellationToken ct)
     {
         await turn.WaitAsync(ct);
         try
         {
             using var transaction = writer.BeginTransaction();
-            change(transaction);
+            if (!change(transaction))
+                return false;
             transaction.Commit();
             afterCommit.ForEach(act => act());
+            return true;
         }
         finally
         {
@@ -88,6 +99,15 @@ internal sealed class Database : IDisposable
 
     /// <summary>To be called inside a change: what must happen once it is committed, and never when it is not. It must be quick and cannot fail.</summary>
     public void AfterCommit(Action act) => afterCommit.Add(act);
+
+    /// <summary>Reads with statements of one's own: all of them see the same moment, and nobody waits.</summary>
+    public T ReadRows<T>(Func<SqliteTransaction, T> read)
+    {
+        using var connection = new SqliteConnection(writer.ConnectionString);
+        connection.Open();
+        using var transaction = connection.BeginTransaction(deferred: true);
+        return read(transaction);
+    }
 
     /// <summary>Moves the log into the file, on a connection of its own and without stopping the writer.</summary>
     public void Checkpoint()

@@ -2,10 +2,14 @@ using Microsoft.EntityFrameworkCore;
 using Microsoft.EntityFrameworkCore.Design;
 using Microsoft.EntityFrameworkCore.Storage.ValueConversion;
 using Miosa.Server.Audit;
+using Miosa.Server.Credits;
 using Miosa.Server.Lifecycle;
+using Miosa.Server.Metering;
+using Miosa.Server.Quotas;
 using Miosa.Server.Snapshots;
 using Miosa.Server.Templates;
 using Miosa.Server.Webhooks;
+using Miosa.Server.Workspaces;
 
 namespace Miosa.Server.Storage;
 
@@ -26,6 +30,10 @@ internal sealed class ServerDb(DbContextOptions<ServerDb> options) : DbContext(o
     public DbSet<PreviewGrantRow> PreviewGrants => Set<PreviewGrantRow>();
     public DbSet<WebhookRow> Webhooks => Set<WebhookRow>();
     public DbSet<DeliveryRow> Deliveries => Set<DeliveryRow>();
+    public DbSet<WorkspaceRow> Workspaces => Set<WorkspaceRow>();
+    public DbSet<MeterRow> Meters => Set<MeterRow>();
+    public DbSet<SpanRow> Spans => Set<SpanRow>();
+    public DbSet<CreditRow> Credits => Set<CreditRow>();
 
     protected override void ConfigureConventions(ModelConfigurationBuilder configurationBuilder) =>
         // SQLite cannot order its text form of a DateTimeOffset.
@@ -71,6 +79,8 @@ internal sealed class ServerDb(DbContextOptions<ServerDb> options) : DbContext(o
             machine.HasIndex(m => new { m.TenantId, m.CreatedAt });
             machine.HasIndex(m => new { m.NodeId, m.State });
             machine.HasIndex(m => m.DueAt);
+            machine.HasIndex(m => new { m.TenantId, m.ExternalUserId, m.State }).HasFilter("State <> 'destroyed'");
+            machine.HasIndex(m => new { m.TenantId, m.WorkspaceId, m.State }).HasFilter("State <> 'destroyed'");
             // Only the living hold their names.
             machine.HasIndex(m => new { m.TenantId, m.Slug }).IsUnique().HasFilter("State <> 'destroyed'").HasDatabaseName(SlugIndex);
             machine.HasIndex(m => new { m.TenantId, m.Name }).IsUnique().HasFilter("State <> 'destroyed' AND Name IS NOT NULL").HasDatabaseName(NameIndex);
@@ -138,6 +148,61 @@ internal sealed class ServerDb(DbContextOptions<ServerDb> options) : DbContext(o
             row.HasIndex(d => new { d.WebhookId, d.ReplayId }).IsUnique().HasFilter("ReplayId IS NOT NULL");
             row.HasIndex(d => d.Number);
             row.HasIndex(d => d.CreatedAt);
+        });
+        modelBuilder.Entity<WorkspaceRow>(row =>
+        {
+            row.ToTable("workspaces");
+            row.HasOne<TenantRow>().WithMany().HasForeignKey(w => w.TenantId);
+            row.HasIndex(w => new { w.TenantId, w.Slug }).IsUnique();
+            row.HasIndex(w => new { w.TenantId, w.CreatedAt });
+        });
+        modelBuilder.Entity<QuotaRow>(row =>
+        {
+            row.ToTable("quotas");
+            row.Ignore(q => q.Caps);
+            row.HasKey(q => new { q.TenantId, q.Subject, q.ExternalUserId });
+            row.HasOne<TenantRow>().WithMany().HasForeignKey(q => q.TenantId);
+        });
+        modelBuilder.Entity<MeterRow>(row =>
+        {
+            row.ToTable("usage_meters");
+            row.HasOne<TenantRow>().WithMany().HasForeignKey(m => m.TenantId);
+            row.HasIndex(m => new { m.TenantId, m.ExternalUserId, m.Vcpus, m.MemoryMb, m.DiskMb });
+        });
+        modelBuilder.Entity<SpanRow>(row =>
+        {
+            row.ToTable("usage_spans");
+            // All that a sum needs, in the order of the meters and in that of time (Metering/Rollup.cs).
+            row.HasIndex(s => new { s.MeterId, s.To, s.From, s.IsFirst });
+            row.HasIndex(s => new { s.To, s.From, s.MeterId });
+            row.HasIndex(s => new { s.MachineId, s.From });
+            row.HasIndex(s => s.MachineId).IsUnique().HasFilter("\"To\" = 9223372036854775807").HasDatabaseName("ux_usage_spans_open");
+            row.HasOne<MeterRow>().WithMany().HasForeignKey(s => s.MeterId);
+        });
+        modelBuilder.Entity<MeterClockRow>(row =>
+        {
+            row.ToTable("meter_clock");
+            row.Property(c => c.Id).ValueGeneratedNever();
+        });
+        modelBuilder.Entity<DiskUseRow>(row =>
+        {
+            row.ToTable("disk_uses");
+            row.HasKey(d => d.MachineId);
+            row.HasOne<Machine>().WithMany().HasForeignKey(d => d.MachineId).OnDelete(DeleteBehavior.Cascade);
+        });
+        modelBuilder.Entity<CreditRow>(row =>
+        {
+            row.ToTable("credit_entries");
+            row.HasKey(c => c.Position);
+            row.HasIndex(c => c.Id).IsUnique();
+            row.HasIndex(c => new { c.TenantId, c.Position });
+            row.HasOne<TenantRow>().WithMany().HasForeignKey(c => c.TenantId);
+        });
+        modelBuilder.Entity<ChargedRow>(row =>
+        {
+            row.ToTable("credit_charged");
+            row.HasKey(c => c.TenantId);
+            row.HasOne<TenantRow>().WithMany().HasForeignKey(c => c.TenantId);
         });
         modelBuilder.Entity<IdempotencyRow>(row =>
         {

@@ -1,12 +1,14 @@
 using System.Globalization;
 using Miosa.Server.Host;
 using Miosa.Server.Storage;
+using Miosa.Server.Workspaces;
 
 namespace Miosa.Server.Webhooks;
 
 /// <summary>The group Webhooks.</summary>
 internal sealed class WebhookEndpoints(
-    WebhookSet webhooks, WebhookView view, WebhookSeal seal, WebhookSender sender, DeliveryLog log, Deliveries deliveries, ServerSettings settings, TimeProvider time) : IDisposable
+    WebhookSet webhooks, WebhookView view, WebhookSeal seal, WebhookSender sender, DeliveryLog log, Deliveries deliveries, WorkspaceSet workspaces,
+    ServerSettings settings, TimeProvider time) : IDisposable
 {
     private const int MaxOverlapSec = 7 * 86_400;
     private const int DefaultLimit = 50;
@@ -198,7 +200,7 @@ internal sealed class WebhookEndpoints(
         var (body, refusal) = await Body.ReadAsync(context, WebhookFields.Aliases);
         if (refusal is not null)
             return (null, refusal);
-        var wish = WebhookFields.Read(body, isNew);
+        var wish = WebhookFields.Read(body, isNew, workspaces, context.Caller().TenantId);
         // Checked again whenever it is connected to; this tells the user early.
         if (wish.Url is { } url && await RefusesAsync(new Uri(url), context.RequestAborted) is { } why)
             body.Fail("url", why);

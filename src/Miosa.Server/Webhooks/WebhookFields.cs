@@ -1,5 +1,6 @@
 using System.Text.RegularExpressions;
 using Miosa.Server.Host;
+using Miosa.Server.Workspaces;
 
 namespace Miosa.Server.Webhooks;
 
@@ -44,7 +45,7 @@ internal static partial class WebhookFields
         "User-Agent", "Miosa-Signature", "Cookie2", "HTTP2-Settings", "Date",
     };
 
-    public static WebhookWish Read(Fields fields, bool isNew)
+    public static WebhookWish Read(Fields fields, bool isNew, WorkspaceSet workspaces, string tenant)
     {
         var wish = new WebhookWish
         {
@@ -57,7 +58,7 @@ internal static partial class WebhookFields
             Headers = Headers(fields),
             RetryCount = fields.Int("retry_count", 0, MostRetries),
             Metadata = Metadata(fields),
-            WorkspaceId = fields.Text("workspace_id"),
+            WorkspaceId = workspaces.Named(fields, tenant)?.Id,
             Cleared = ((string[])["name", "description", "workspace_id"]).Where(fields.IsNull).ToHashSet(),
         };
         if (isNew && !fields.Has("url"))

@@ -1,3 +1,4 @@
+using System.Globalization;
 using System.Text;
 using System.Text.Json;
 using System.Text.Json.Serialization.Metadata;
@@ -41,11 +42,33 @@ internal record Call(HttpMethod Method, string Path)
 
     public static byte[] Body<T>(T value, JsonTypeInfo<T> type) => JsonSerializer.SerializeToUtf8Bytes(value, type);
 
-    /// <summary>Adds the given parameters that are not null.</summary>
+    /// <summary>The path of one of a collection.</summary>
+    public static string Item(string collection, string id)
+    {
+        ArgumentException.ThrowIfNullOrEmpty(id);
+        // "." and ".." would leave the collection: the address is normalised before it is sent.
+        if (id is "." or "..")
+            throw new ArgumentException($"'{id}' is not an id", nameof(id));
+        return collection + "/" + Uri.EscapeDataString(id);
+    }
+
+    /// <summary>The path of a list with a page in it, checked.</summary>
+    public static string Paged(string path, int page, int perPage)
+    {
+        ArgumentOutOfRangeException.ThrowIfLessThan(page, 1);
+        ArgumentOutOfRangeException.ThrowIfLessThan(perPage, 1);
+        ArgumentOutOfRangeException.ThrowIfGreaterThan(perPage, 100);
+        return Query(path, ("page", page.ToString(CultureInfo.InvariantCulture)), ("per_page", perPage.ToString(CultureInfo.InvariantCulture)));
+    }
+
+    /// <summary>A moment as a query parameter.</summary>
+    public static string? Time(DateTimeOffset? time) => time?.UtcDateTime.ToString("yyyy-MM-dd'T'HH:mm:ss.fff'Z'", CultureInfo.InvariantCulture);
+
+    /// <summary>Adds the given parameters that are not null; the path may have some already.</summary>
     public static string Query(string path, params ReadOnlySpan<(string Name, string? Value)> parameters)
     {
         var text = new StringBuilder(path);
-        var separator = '?';
+        var separator = path.Contains('?', StringComparison.Ordinal) ? '&' : '?';
         foreach (var (name, value) in parameters)
         {
             if (value is null)

@@ -6,14 +6,7 @@ namespace Miosa;
 /// <summary>The calls of the groups Sandboxes, Sandbox exec and Sandbox observation, as values.</summary>
 internal static class SandboxCalls
 {
-    public static string Path(string id)
-    {
-        ArgumentException.ThrowIfNullOrEmpty(id);
-        // "." and ".." would leave the collection: the address is normalised before it is sent.
-        if (id is "." or "..")
-            throw new ArgumentException($"'{id}' is not an id", nameof(id));
-        return "/sandboxes/" + Uri.EscapeDataString(id);
-    }
+    public static string Path(string id) => Call.Item("/sandboxes", id);
 
     public static Call<SandboxInfo> Create(CreateSandboxRequest request, string? idempotencyKey)
     {
