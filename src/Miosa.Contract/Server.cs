@@ -2,19 +2,6 @@ using System.Text.Json.Nodes;
 
 namespace Miosa;
 
-/// <summary>Scopes of an API key.</summary>
-public static class Scopes
-{
-    /// <summary>See sandboxes, their files and events.</summary>
-    public const string SandboxesRead = "sandboxes:read";
-
-    /// <summary>Create, change and destroy sandboxes; run commands; change files.</summary>
-    public const string SandboxesWrite = "sandboxes:write";
-
-    /// <summary>Everything in the tenant.</summary>
-    public const string All = "*";
-}
-
 /// <summary>Liveness of a server.</summary>
 public sealed record HealthStatus
 {

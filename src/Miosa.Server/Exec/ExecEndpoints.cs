@@ -17,9 +17,9 @@ internal static class ExecEndpoints
 
     public static void MapExec(this IEndpointRouteBuilder routes)
     {
-        routes.MapStream("POST", Exec, RunAsync).Needs(Scopes.SandboxesWrite);
-        routes.MapStream("POST", $"{Exec}/stream", StreamByBodyAsync).Needs(Scopes.SandboxesWrite);
-        routes.MapStream("GET", $"{Exec}/stream", StreamByQueryAsync).Needs(Scopes.SandboxesWrite);
+        routes.MapStream("POST", Exec, RunAsync).Needs(Scopes.SandboxesExec);
+        routes.MapStream("POST", $"{Exec}/stream", StreamByBodyAsync).Needs(Scopes.SandboxesExec);
+        routes.MapStream("GET", $"{Exec}/stream", StreamByQueryAsync).Needs(Scopes.SandboxesExec);
     }
 
     private static async Task RunAsync(HttpContext context)

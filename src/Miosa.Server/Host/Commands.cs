@@ -58,7 +58,7 @@ internal static class Commands
     {
         var tenant = new Option<string>("--tenant") { Description = "name or id of the tenant", Required = true };
         var name = new Option<string>("--name") { Description = "what the key is for", Required = true };
-        var scopes = new Option<string[]>("--scope") { Description = $"a scope, may be repeated: {string.Join(", ", Admin.KnownScopes)}; default *" };
+        var scopes = new Option<string[]>("--scope") { Description = $"a scope, may be repeated: {string.Join(", ", Scopes.Known)}; default *" };
         var expires = new Option<string>("--expires") { Description = "end as RFC 3339 time, or as a number of days" };
         var create = new System.CommandLine.Command("create", "Create a key and print it: the only time it can be seen") { tenant, name, scopes, expires };
         create.SetAction((line, ct) => AdminAsync(line, async admin =>

@@ -42,7 +42,12 @@ internal sealed record Refusal(string Code, string Message, JsonObject? Details 
 
     public static Refusal Unauthorized(string message) => new(ErrorCodes.InvalidToken, message);
 
-    public static Refusal MissingScope(string scope) => new(ErrorCodes.InsufficientScope, $"the key lacks the scope \"{scope}\"");
+    public static Refusal MissingScope(string scope)
+    {
+        // Part of what sandboxes:write allows: who may do all of it is told the name that he knows.
+        var wider = scope is Scopes.SandboxesCreate or Scopes.SandboxesExec ? $" (or \"{Scopes.SandboxesWrite}\", which includes it)" : "";
+        return new Refusal(ErrorCodes.InsufficientScope, $"the key lacks the scope \"{scope}\"{wider}");
+    }
 
     public static Refusal TooLarge(string message) => new(ErrorCodes.FileTooLarge, message);
 

@@ -7,8 +7,6 @@ namespace Miosa.Server.Keys;
 /// <summary>Tenants and keys as the command line changes them; works with or without a running server.</summary>
 internal sealed class Admin(Database database, TimeProvider time)
 {
-    public static readonly IReadOnlyList<string> KnownScopes = [Scopes.All, Scopes.SandboxesRead, Scopes.SandboxesWrite];
-
     public async Task<TenantRow> CreateTenantAsync(string name, CancellationToken ct)
     {
         var tenant = new TenantRow { Id = Ids.New("ten"), Name = name, CreatedAt = time.GetUtcNow() };
@@ -33,8 +31,8 @@ internal sealed class Admin(Database database, TimeProvider time)
     public async Task<(KeyRow Key, string Text)> CreateKeyAsync(
         string tenant, string name, IReadOnlyList<string> scopes, DateTimeOffset? expiresAt, CancellationToken ct)
     {
-        if (scopes.FirstOrDefault(s => !KnownScopes.Contains(s)) is { } unknown)
-            throw new AdminException($"unknown scope \"{unknown}\"; there are: {string.Join(", ", KnownScopes)}");
+        if (scopes.FirstOrDefault(s => !Scopes.Known.Contains(s)) is { } unknown)
+            throw new AdminException($"unknown scope \"{unknown}\"; there are: {string.Join(", ", Scopes.Known)}");
         var owner = await FindTenantAsync(tenant, ct) ?? throw new AdminException($"there is no tenant \"{tenant}\"");
         var text = KeyText.New();
         var key = new KeyRow

@@ -68,7 +68,7 @@ internal sealed class ApiKeys(Database database, ServerSettings settings, TimePr
             .FirstOrDefault(k => CryptographicOperations.FixedTimeEquals(k.Hash, hash));
         if (row is null || row.RevokedAt is not null || row.ExpiresAt <= now)
             return null;
-        var scopes = row.Scopes.Split(' ', StringSplitOptions.RemoveEmptyEntries).ToHashSet();
+        var scopes = ScopeSet.Of(row.Scopes.Split(' ', StringSplitOptions.RemoveEmptyEntries));
         return new Known(new Caller(row.TenantId, row.Id, scopes), row.ExpiresAt, now.AddSeconds(settings.KeyCacheSec));
     }
 

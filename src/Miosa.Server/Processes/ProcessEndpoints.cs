@@ -31,15 +31,15 @@ internal static class ProcessEndpoints
 
     public static void MapProcesses(this IEndpointRouteBuilder routes)
     {
-        routes.Map("POST", All, ProcessStart.StartAsync).Needs(Scopes.SandboxesWrite).WithMetadata(new Replayable(KeyInBody: false));
+        routes.Map("POST", All, ProcessStart.StartAsync).Needs(Scopes.SandboxesExec).WithMetadata(new Replayable(KeyInBody: false));
         routes.Map("GET", All, ListAsync).Needs(Scopes.SandboxesRead);
         routes.Map("GET", One, GetAsync).Needs(Scopes.SandboxesRead);
         routes.Map("GET", One + "/logs", LogsAsync).Needs(Scopes.SandboxesRead);
         routes.MapStream("GET", One + "/stream", ProcessStream.ProcessAsync).Needs(Scopes.SandboxesRead);
-        routes.Map("POST", One + "/stdin", StdinAsync).Needs(Scopes.SandboxesWrite).WithMetadata(new Replayable(KeyInBody: false));
-        routes.Map("POST", One + "/signal", SignalAsync).Needs(Scopes.SandboxesWrite).WithMetadata(new Replayable(KeyInBody: false));
-        routes.Map("DELETE", One, StopAsync).Needs(Scopes.SandboxesWrite);
-        routes.Map("POST", One + "/stop", StopAsync).Needs(Scopes.SandboxesWrite);
+        routes.Map("POST", One + "/stdin", StdinAsync).Needs(Scopes.SandboxesExec).WithMetadata(new Replayable(KeyInBody: false));
+        routes.Map("POST", One + "/signal", SignalAsync).Needs(Scopes.SandboxesExec).WithMetadata(new Replayable(KeyInBody: false));
+        routes.Map("DELETE", One, StopAsync).Needs(Scopes.SandboxesExec);
+        routes.Map("POST", One + "/stop", StopAsync).Needs(Scopes.SandboxesExec);
         routes.Map("GET", Sandbox + "/logs", SandboxLogsAsync).Needs(Scopes.SandboxesRead);
         routes.MapStream("GET", Sandbox + "/logs/stream", ProcessStream.LogAsync).Needs(Scopes.SandboxesRead);
     }

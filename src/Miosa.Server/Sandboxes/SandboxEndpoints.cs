@@ -12,7 +12,7 @@ internal sealed class SandboxEndpoints(Machines machines, SandboxFields fields, 
     public static void Map(IEndpointRouteBuilder api)
     {
         var it = api.ServiceProvider.GetRequiredService<SandboxEndpoints>();
-        api.Map("POST", "/sandboxes", it.CreateAsync).Needs(Scopes.SandboxesWrite).WithMetadata(new Replayable(KeyInBody: true));
+        api.Map("POST", "/sandboxes", it.CreateAsync).Needs(Scopes.SandboxesCreate).WithMetadata(new Replayable(KeyInBody: true));
         api.Map("GET", "/sandboxes", it.ListAsync).Needs(Scopes.SandboxesRead);
         api.Map("GET", "/sandboxes/by-name/{name}", it.GetByNameAsync).Needs(Scopes.SandboxesRead);
         api.Map("GET", "/sandboxes/{sandbox_id}", it.GetAsync).Needs(Scopes.SandboxesRead);
@@ -25,7 +25,7 @@ internal sealed class SandboxEndpoints(Machines machines, SandboxFields fields, 
         }
         api.Map("POST", "/sandboxes/{sandbox_id}/extend", context => it.ChangeAsync(context, SandboxFields.Extend))
             .Needs(Scopes.SandboxesWrite).WithMetadata(new Replayable(KeyInBody: false));
-        api.Map("POST", "/sandboxes/{sandbox_id}/fork", it.ForkAsync).Needs(Scopes.SandboxesWrite).WithMetadata(new Replayable(KeyInBody: false));
+        api.Map("POST", "/sandboxes/{sandbox_id}/fork", it.ForkAsync).Needs(Scopes.SandboxesCreate).WithMetadata(new Replayable(KeyInBody: false));
         api.Map("DELETE", "/sandboxes/{sandbox_id}", context => it.AskAsync(context, Want.Destroy)).Needs(Scopes.SandboxesWrite);
         api.Map("POST", "/sandboxes/{sandbox_id}/pause", it.PauseAsync).Needs(Scopes.SandboxesWrite).WithMetadata(new Replayable(KeyInBody: false));
         foreach (var (verb, want) in ((string, Want)[])[("resume", Want.Resume), ("stop", Want.Stop)])

@@ -17,17 +17,17 @@ internal sealed class SnapshotEndpoints(SnapshotSet snapshots, Machines machines
     public static void Map(IEndpointRouteBuilder api)
     {
         var it = api.ServiceProvider.GetRequiredService<SnapshotEndpoints>();
-        Write("POST", "/sandboxes/{sandbox_id}/snapshots", context => it.TakeAsync(context, 201));
-        Write("POST", "/sandboxes/{sandbox_id}/snapshot", context => it.TakeAsync(context, 200));
-        Write("POST", "/sandboxes/{sandbox_id}/restore/{snapshot_id}", it.RestoreAsync);
-        Write("POST", "/sandboxes/{sandbox_id}/snapshots/{snapshot_id}/restore", it.RestoreAsync);
+        Write("POST", "/sandboxes/{sandbox_id}/snapshots", context => it.TakeAsync(context, 201), Scopes.SandboxesWrite);
+        Write("POST", "/sandboxes/{sandbox_id}/snapshot", context => it.TakeAsync(context, 200), Scopes.SandboxesWrite);
+        Write("POST", "/sandboxes/{sandbox_id}/restore/{snapshot_id}", it.RestoreAsync, Scopes.SandboxesCreate);
+        Write("POST", "/sandboxes/{sandbox_id}/snapshots/{snapshot_id}/restore", it.RestoreAsync, Scopes.SandboxesCreate);
         api.Map("GET", "/sandboxes/{sandbox_id}/snapshots", it.ListAsync).Needs(Scopes.SandboxesRead);
         api.Map("GET", "/snapshots/{snapshot_id}", it.GetAsync).Needs(Scopes.SandboxesRead);
         api.Map("DELETE", "/sandboxes/{sandbox_id}/snapshots/{snapshot_id}", it.DeleteAsync).Needs(Scopes.SandboxesWrite);
         api.Map("DELETE", "/snapshots/{snapshot_id}", it.DeleteAsync).Needs(Scopes.SandboxesWrite);
 
-        void Write(string method, string pattern, Func<HttpContext, Task<IResult>> handler) =>
-            api.Map(method, pattern, handler).Needs(Scopes.SandboxesWrite).WithMetadata(new Replayable(KeyInBody: false));
+        void Write(string method, string pattern, Func<HttpContext, Task<IResult>> handler, string scope) =>
+            api.Map(method, pattern, handler).Needs(scope).WithMetadata(new Replayable(KeyInBody: false));
     }
 
     private async Task<IResult> TakeAsync(HttpContext context, int status)

@@ -25,18 +25,18 @@ internal static class TerminalEndpoints
 
     public static void MapTerminals(this IEndpointRouteBuilder routes)
     {
-        routes.Map("POST", All, CreateAsync).Needs(Scopes.SandboxesWrite).WithMetadata(new Replayable(KeyInBody: false));
+        routes.Map("POST", All, CreateAsync).Needs(Scopes.SandboxesExec).WithMetadata(new Replayable(KeyInBody: false));
         routes.Map("GET", All, ListAsync).Needs(Scopes.SandboxesRead);
-        routes.Map("DELETE", One, DeleteAsync).Needs(Scopes.SandboxesWrite);
-        routes.Map("POST", One + "/resize", context => ResizeAsync(context, context.PathValue("session_id"))).Needs(Scopes.SandboxesWrite);
-        routes.Map("POST", Sandbox + "/exec/resize", context => ResizeAsync(context, null)).Needs(Scopes.SandboxesWrite);
+        routes.Map("DELETE", One, DeleteAsync).Needs(Scopes.SandboxesExec);
+        routes.Map("POST", One + "/resize", context => ResizeAsync(context, context.PathValue("session_id"))).Needs(Scopes.SandboxesExec);
+        routes.Map("POST", Sandbox + "/exec/resize", context => ResizeAsync(context, null)).Needs(Scopes.SandboxesExec);
         Socket(One + "/ws", AttachAsync);
         Socket(Sandbox + "/exec/ws", context => ExecSocket.RunAsync(context, OutputFrames.Prefixed, isTerminal: false, tellsExitByCode: true));
         Socket(Sandbox + "/exec/spawn", context => ExecSocket.RunAsync(context, OutputFrames.Both, isTerminal: true, tellsExitByCode: false));
         Socket(OfComputer + "/ws", context => ExecSocket.RunAsync(context, OutputFrames.Raw, isTerminal: false, tellsExitByCode: true));
         Socket(OfComputer + "/spawn", context => ExecSocket.RunAsync(context, OutputFrames.Both, isTerminal: true, tellsExitByCode: false));
 
-        void Socket(string pattern, RequestDelegate handler) => routes.MapStream("GET", pattern, handler).Needs(Scopes.SandboxesWrite).WithMetadata(new KeyInQuery());
+        void Socket(string pattern, RequestDelegate handler) => routes.MapStream("GET", pattern, handler).Needs(Scopes.SandboxesExec).WithMetadata(new KeyInQuery());
     }
 
     /// <summary>Which of the forms of output the client asked for with <c>?frames=</c>.</summary>
