@@ -10,9 +10,14 @@ public sealed record Page<T>
     /// <summary>Paging figures.</summary>
     public PageMeta? Meta { get; init; }
 
+    /// <summary>Matching items over all pages.</summary>
+    public int Total => Meta?.Total ?? Data.Count;
+
     /// <summary>True when a later page exists.</summary>
-    [System.Text.Json.Serialization.JsonIgnore]
-    public bool HasNext => Meta is { HasNext: true };
+    public bool HasNext => Meta is { HasNext: true } || NextCursor is not null;
+
+    /// <summary>Where the next page begins, for lists that can be read on from there; null on the last page and for lists that cannot.</summary>
+    public string? NextCursor { get; init; }
 
     /// <summary>The same figures under the names of the public REST pages, which some clients read.</summary>
     [System.Text.Json.Serialization.JsonPropertyName("page")]
