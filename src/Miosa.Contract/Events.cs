@@ -2,7 +2,7 @@ using System.Text.Json.Nodes;
 
 namespace Miosa;
 
-/// <summary>Names of the events of a sandbox.</summary>
+/// <summary>Names of events: a sandbox's but where another subject is named.</summary>
 public static class EventNames
 {
     /// <summary>The sandbox exists.</summary>
@@ -40,6 +40,12 @@ public static class EventNames
 
     /// <summary>Provisioning took too long.</summary>
     public const string BuildTimedOut = "build.timed_out";
+
+    /// <summary>The tenant's preview domain was proven: previews are served on it; <c>data.domain</c> says which. No sandbox's.</summary>
+    public const string PreviewDomainVerified = "tenant.preview_domain.verified";
+
+    /// <summary>The record that proved the tenant's preview domain was gone for too long: previews are not served on it any more. No sandbox's.</summary>
+    public const string PreviewDomainLapsed = "tenant.preview_domain.lapsed";
 }
 
 /// <summary>One event of a sandbox.</summary>

@@ -3,8 +3,11 @@ using System.Text.Json.Nodes;
 using System.Threading.Channels;
 using Microsoft.Data.Sqlite;
 using Microsoft.EntityFrameworkCore;
+using Microsoft.EntityFrameworkCore.Storage;
+using Database = Miosa.Server.Storage.Database;
 using Miosa.Server.Host;
 using Miosa.Server.Lifecycle;
+using Miosa.Server.Policies;
 using Miosa.Server.Storage;
 
 namespace Miosa.Server.Events;
@@ -16,7 +19,7 @@ internal sealed record NewEvent(string Type, JsonObject? Data = null);
 /// The event log: one table, written in the transaction of the change, read by everybody who wants to know. A reader subscribes to
 /// the wake-up first, reads from the table after, and so misses nothing; the wake-up itself carries no event.
 /// </summary>
-internal sealed class EventLog(Database database, TimeProvider time) : IDisposable
+internal sealed class EventLog(Database database, MachineCap cap, TimeProvider time) : IDisposable
 {
     private readonly RowWriter<Machine> machines = database.Rows<Machine>();
     private readonly RowWriter<EventRow> rows = database.Rows<EventRow>();
@@ -26,16 +29,22 @@ internal sealed class EventLog(Database database, TimeProvider time) : IDisposab
     private Ulid lastId;
 
     /// <summary>Writes a machine and its events in one transaction, then wakes the readers.</summary>
+    /// <exception cref="CapReachedException">The tenant may have no new one.</exception>
     public async Task CommitAsync(Machine machine, bool isNew, IReadOnlyList<NewEvent> events, CancellationToken ct)
     {
         await database.WriteRowsAsync(
             transaction =>
             {
                 if (isNew)
+                {
+                    cap.Check(machine, transaction);
                     machines.Insert(machine, transaction);
+                }
                 else
+                {
                     machines.Update(machine, transaction);
-                Append(transaction, machine, events);
+                }
+                Append(transaction, machine.TenantId, machine.Id, machine.State.Wire(), events);
             },
             ct);
         if (events.Count > 0 && wakes.TryGetValue(machine.Id, out var readers))
@@ -44,6 +53,10 @@ internal sealed class EventLog(Database database, TimeProvider time) : IDisposab
                 wake.Signal();
         }
     }
+
+    /// <summary>Writes events that are of no machine, in the transaction of the change that causes them.</summary>
+    public void AppendOfTenant(ServerDb db, string tenantId, params IReadOnlyList<NewEvent> events) =>
+        Append((SqliteTransaction)(db.Database.CurrentTransaction ?? throw new InvalidOperationException("events are written in a transaction")).GetDbTransaction(), tenantId, machineId: "", status: "", events);
 
     /// <summary>Runs the write path up to its commit and takes everything back.</summary>
     public async Task RehearseAsync(Machine machine, CancellationToken ct)
@@ -101,12 +114,11 @@ internal sealed class EventLog(Database database, TimeProvider time) : IDisposab
     }
 
     // Runs inside the single write transaction, so neither the sequence nor lastId can race.
-    private void Append(SqliteTransaction transaction, Machine machine, IReadOnlyList<NewEvent> events)
+    private void Append(SqliteTransaction transaction, string tenant, string machineId, string status, IReadOnlyList<NewEvent> events)
     {
         if (events.Count == 0)
             return;
         var now = time.GetUtcNow();
-        var tenant = machine.TenantId;
         count.Transaction = transaction;
         count.Parameters.Clear();
         count.Parameters.AddWithValue("$count", events.Count);
@@ -119,9 +131,9 @@ internal sealed class EventLog(Database database, TimeProvider time) : IDisposab
                 Id = NextId(now),
                 TenantId = tenant,
                 Sequence = ++sequence,
-                MachineId = machine.Id,
+                MachineId = machineId,
                 Type = item.Type,
-                Status = machine.State.Wire(),
+                Status = status,
                 At = now,
                 Data = item.Data?.ToJsonString() ?? "{}",
             };

@@ -1,4 +1,5 @@
 #pragma warning disable VSTHRD200 // Grain methods carry no Async (style rule 6).
+using System.Text.Json.Nodes;
 using Miosa.Server.Host;
 
 namespace Miosa.Server.Lifecycle;
@@ -51,14 +52,18 @@ internal sealed record MachineAnswer
     [Id(4)]
     public string? Field { get; init; }
 
+    /// <summary>Details of a refusal, as JSON.</summary>
+    [Id(5)]
+    public string? Details { get; init; }
+
     public Refusal? Refusal =>
         Code is null ? null
-        : Field is null ? new Refusal(Code, Message ?? "", RetryAfter: RetryAfter)
+        : Field is null ? new Refusal(Code, Message ?? "", Details is null ? null : JsonNode.Parse(Details) as JsonObject, RetryAfter)
         : Refusal.Invalid(Field, Message ?? "");
 
     public static MachineAnswer Of(Machine machine) => new() { Machine = machine };
 
-    public static MachineAnswer No(Refusal refusal) => new() { Code = refusal.Code, Message = refusal.Message, RetryAfter = refusal.RetryAfter };
+    public static MachineAnswer No(Refusal refusal) => new() { Code = refusal.Code, Message = refusal.Message, RetryAfter = refusal.RetryAfter, Details = refusal.Details?.ToJsonString() };
 
     public static MachineAnswer NoField(string field, string message) => new() { Code = ErrorCodes.ValidationError, Field = field, Message = message };
 }

@@ -8,6 +8,7 @@ using Miosa.Server.Events;
 using Miosa.Server.Guests;
 using Miosa.Server.Host;
 using Miosa.Server.Nodes;
+using Miosa.Server.Policies;
 using Miosa.Server.Sandboxes;
 
 namespace Miosa.Server.Lifecycle;
@@ -464,7 +465,7 @@ internal sealed partial class MachineGrain(
         deadlines.Watch(resident);
     }
 
-    /// <summary>Null when written; the refusal when a name is taken.</summary>
+    /// <summary>Null when written; the refusal when a name is taken, or the tenant may have no more.</summary>
     private async Task<MachineAnswer?> SaveAsync(Machine row, bool isNew, IReadOnlyList<NewEvent> news)
     {
         try
@@ -478,6 +479,10 @@ internal sealed partial class MachineGrain(
             return MachineAnswer.No(Refusal.Conflict(byName
                 ? $"the name \"{row.Name}\" is taken by another sandbox"
                 : $"the slug \"{row.Slug}\" is taken by another sandbox"));
+        }
+        catch (CapReachedException e)
+        {
+            return MachineAnswer.No(e.Refusal);
         }
     }
 

@@ -1,13 +1,14 @@
 using Miosa.Server.Host;
 using Miosa.Server.Lifecycle;
 using Miosa.Server.Nodes;
+using Miosa.Server.Settings;
 using Miosa.Server.Snapshots;
 using Miosa.Server.Templates;
 
 namespace Miosa.Server.Sandboxes;
 
 /// <summary>The group Sandboxes of the contract.</summary>
-internal sealed class SandboxEndpoints(Machines machines, SandboxFields fields, SandboxView view, SandboxList list, RuntimeClient runtime, TemplateSet templates, SnapshotEndpoints snapshots)
+internal sealed class SandboxEndpoints(Machines machines, SandboxFields fields, SandboxView view, SandboxList list, RuntimeClient runtime, TemplateSet templates, SnapshotEndpoints snapshots, TenantDefaults tenantDefaults)
 {
     public static void Map(IEndpointRouteBuilder api)
     {
@@ -40,11 +41,12 @@ internal sealed class SandboxEndpoints(Machines machines, SandboxFields fields, 
         var (body, refusal) = await Body.ReadAsync(context, SandboxFields.CreateAliases);
         if (refusal is not null)
             return Reply.Refuse(refusal);
+        var defaults = tenantDefaults.Of(context.Caller().TenantId);
         // Looked up before the checks, because it has a say in them; what is wrong with it is told after them.
         var (image, template, unknown) = runtime.IsUp
-            ? await templates.ResolveAsync(context.Caller().TenantId, body.Text("template_id") ?? fields.DefaultImage, "template_id", context.RequestAborted)
+            ? await templates.ResolveAsync(context.Caller().TenantId, body.Text("template_id") ?? defaults.Image, "template_id", context.RequestAborted)
             : default;
-        var (draft, faults) = fields.Create(body, context.Caller(), template);
+        var (draft, faults) = fields.Create(body, context.Caller(), template, defaults);
         if (draft is null)
             return Reply.Refuse(faults!); // one of the two is always there
         if (image is null)

@@ -59,7 +59,7 @@ internal sealed class SandboxView(Sizes sizes, PreviewView previews, TimeProvide
             UrlClass = info?.UrlClass,
             StableForEmbedding = info?.StableForEmbedding,
             RecommendedNextAction = info?.RecommendedNextAction,
-            PreviewDomain = previews.Domain,
+            PreviewDomain = previews.DomainOf(row),
             BootPath = row.BootPath,
             BootMs = row.BootMs,
             ExitCode = row.ExitCode,

@@ -15,6 +15,9 @@ internal sealed class Database : IDisposable
     private readonly DbContextOptions<ServerDb> readOptions;
     private readonly SemaphoreSlim turn = new(1);
 
+    /// <summary>What the running transaction wants done when it is committed; guarded by the turn.</summary>
+    private readonly List<Action> afterCommit = [];
+
     public Database(ServerSettings settings)
     {
         Directory.CreateDirectory(settings.DataDir, UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute);
@@ -56,9 +59,11 @@ internal sealed class Database : IDisposable
             // Synchronous on purpose: SQLite has no asynchronous I/O, the Async twins only add allocations. Not cancelled half way.
             db.SaveChanges();
             transaction.Commit();
+            afterCommit.ForEach(act => act());
         }
         finally
         {
+            afterCommit.Clear();
             turn.Release();
         }
     }
@@ -72,12 +77,17 @@ internal sealed class Database : IDisposable
             using var transaction = writer.BeginTransaction();
             change(transaction);
             transaction.Commit();
+            afterCommit.ForEach(act => act());
         }
         finally
         {
+            afterCommit.Clear();
             turn.Release();
         }
     }
+
+    /// <summary>To be called inside a change: what must happen once it is committed, and never when it is not. It must be quick and cannot fail.</summary>
+    public void AfterCommit(Action act) => afterCommit.Add(act);
 
     /// <summary>Moves the log into the file, on a connection of its own and without stopping the writer.</summary>
     public void Checkpoint()

@@ -16,6 +16,46 @@ namespace Miosa.Server.Storage.Migrations
 #pragma warning disable 612, 618
             modelBuilder.HasAnnotation("ProductVersion", "10.0.14");
 
+            modelBuilder.Entity("Miosa.Server.Branding.BrandingRow", b =>
+                {
+                    b.Property<string>("TenantId")
+                        .HasColumnType("TEXT");
+
+                    b.Property<string>("BackgroundColor")
+                        .HasColumnType("TEXT");
+
+                    b.Property<string>("CustomCss")
+                        .HasColumnType("TEXT");
+
+                    b.Property<string>("FaviconUrl")
+                        .HasColumnType("TEXT");
+
+                    b.Property<string>("LogoUrl")
+                        .HasColumnType("TEXT");
+
+                    b.Property<string>("PrimaryColor")
+                        .HasColumnType("TEXT");
+
+                    b.Property<string>("ProductName")
+                        .HasColumnType("TEXT");
+
+                    b.Property<string>("SupportEmail")
+                        .HasColumnType("TEXT");
+
+                    b.Property<string>("SupportUrl")
+                        .HasColumnType("TEXT");
+
+                    b.Property<long>("UpdatedAt")
+                        .HasColumnType("INTEGER");
+
+                    b.Property<string>("Wordmark")
+                        .HasColumnType("TEXT");
+
+                    b.HasKey("TenantId");
+
+                    b.ToTable("brandings", (string)null);
+                });
+
             modelBuilder.Entity("Miosa.Server.Lifecycle.Machine", b =>
                 {
                     b.Property<string>("Id")
@@ -204,6 +244,126 @@ namespace Miosa.Server.Storage.Migrations
                         .HasFilter("State <> 'destroyed'");
 
                     b.ToTable("machines", (string)null);
+                });
+
+            modelBuilder.Entity("Miosa.Server.Policies.PolicyRow", b =>
+                {
+                    b.Property<string>("TenantId")
+                        .HasColumnType("TEXT");
+
+                    b.Property<int?>("DefaultIdleTimeoutSec")
+                        .HasColumnType("INTEGER");
+
+                    b.Property<int?>("DefaultTimeoutSec")
+                        .HasColumnType("INTEGER");
+
+                    b.Property<int?>("MaxSandboxes")
+                        .HasColumnType("INTEGER");
+
+                    b.Property<long>("UpdatedAt")
+                        .HasColumnType("INTEGER");
+
+                    b.HasKey("TenantId");
+
+                    b.ToTable("policies", (string)null);
+                });
+
+            modelBuilder.Entity("Miosa.Server.PreviewDomains.PreviewDomainRow", b =>
+                {
+                    b.Property<string>("TenantId")
+                        .HasColumnType("TEXT");
+
+                    b.Property<long?>("CheckedAt")
+                        .HasColumnType("INTEGER");
+
+                    b.Property<long>("CreatedAt")
+                        .HasColumnType("INTEGER");
+
+                    b.Property<string>("Domain")
+                        .IsRequired()
+                        .HasColumnType("TEXT");
+
+                    b.Property<long?>("DueAt")
+                        .HasColumnType("INTEGER");
+
+                    b.Property<long?>("MissingSince")
+                        .HasColumnType("INTEGER");
+
+                    b.Property<long?>("VerifiedAt")
+                        .HasColumnType("INTEGER");
+
+                    b.Property<bool?>("WasProven")
+                        .HasColumnType("INTEGER");
+
+                    b.HasKey("TenantId");
+
+                    b.HasIndex("Domain")
+                        .IsUnique()
+                        .HasFilter("VerifiedAt IS NOT NULL");
+
+                    b.ToTable("preview_domains", (string)null);
+                });
+
+            modelBuilder.Entity("Miosa.Server.Settings.ProviderKeyRow", b =>
+                {
+                    b.Property<string>("TenantId")
+                        .HasColumnType("TEXT");
+
+                    b.Property<string>("Provider")
+                        .HasColumnType("TEXT");
+
+                    b.Property<long>("CreatedAt")
+                        .HasColumnType("INTEGER");
+
+                    b.Property<string>("Masked")
+                        .IsRequired()
+                        .HasColumnType("TEXT");
+
+                    b.Property<byte[]>("Sealed")
+                        .IsRequired()
+                        .HasColumnType("BLOB");
+
+                    b.Property<long>("UpdatedAt")
+                        .HasColumnType("INTEGER");
+
+                    b.HasKey("TenantId", "Provider");
+
+                    b.ToTable("provider_keys", (string)null);
+                });
+
+            modelBuilder.Entity("Miosa.Server.Settings.TenantSettingsRow", b =>
+                {
+                    b.Property<string>("TenantId")
+                        .HasColumnType("TEXT");
+
+                    b.Property<int?>("AutoStopDefault")
+                        .HasColumnType("INTEGER");
+
+                    b.Property<string>("DefaultComputerSize")
+                        .HasColumnType("TEXT");
+
+                    b.Property<string>("DefaultImage")
+                        .HasColumnType("TEXT");
+
+                    b.Property<string>("DefaultRegion")
+                        .HasColumnType("TEXT");
+
+                    b.Property<int?>("DefaultSandboxTimeoutSec")
+                        .HasColumnType("INTEGER");
+
+                    b.Property<string>("DeploymentDomain")
+                        .HasColumnType("TEXT");
+
+                    b.Property<string>("Other")
+                        .IsRequired()
+                        .HasColumnType("TEXT");
+
+                    b.Property<long>("UpdatedAt")
+                        .HasColumnType("INTEGER");
+
+                    b.HasKey("TenantId");
+
+                    b.ToTable("tenant_settings", (string)null);
                 });
 
             modelBuilder.Entity("Miosa.Server.Snapshots.SnapshotRow", b =>
@@ -675,11 +835,56 @@ namespace Miosa.Server.Storage.Migrations
                     b.ToTable("template_sources", (string)null);
                 });
 
+            modelBuilder.Entity("Miosa.Server.Branding.BrandingRow", b =>
+                {
+                    b.HasOne("Miosa.Server.Storage.TenantRow", null)
+                        .WithOne()
+                        .HasForeignKey("Miosa.Server.Branding.BrandingRow", "TenantId")
+                        .OnDelete(DeleteBehavior.Cascade)
+                        .IsRequired();
+                });
+
             modelBuilder.Entity("Miosa.Server.Lifecycle.Machine", b =>
                 {
                     b.HasOne("Miosa.Server.Storage.TenantRow", null)
                         .WithMany()
                         .HasForeignKey("TenantId")
+                        .OnDelete(DeleteBehavior.Cascade)
+                        .IsRequired();
+                });
+
+            modelBuilder.Entity("Miosa.Server.Policies.PolicyRow", b =>
+                {
+                    b.HasOne("Miosa.Server.Storage.TenantRow", null)
+                        .WithOne()
+                        .HasForeignKey("Miosa.Server.Policies.PolicyRow", "TenantId")
+                        .OnDelete(DeleteBehavior.Cascade)
+                        .IsRequired();
+                });
+
+            modelBuilder.Entity("Miosa.Server.PreviewDomains.PreviewDomainRow", b =>
+                {
+                    b.HasOne("Miosa.Server.Storage.TenantRow", null)
+                        .WithOne()
+                        .HasForeignKey("Miosa.Server.PreviewDomains.PreviewDomainRow", "TenantId")
+                        .OnDelete(DeleteBehavior.Cascade)
+                        .IsRequired();
+                });
+
+            modelBuilder.Entity("Miosa.Server.Settings.ProviderKeyRow", b =>
+                {
+                    b.HasOne("Miosa.Server.Storage.TenantRow", null)
+                        .WithMany()
+                        .HasForeignKey("TenantId")
+                        .OnDelete(DeleteBehavior.Cascade)
+                        .IsRequired();
+                });
+
+            modelBuilder.Entity("Miosa.Server.Settings.TenantSettingsRow", b =>
+                {
+                    b.HasOne("Miosa.Server.Storage.TenantRow", null)
+                        .WithOne()
+                        .HasForeignKey("Miosa.Server.Settings.TenantSettingsRow", "TenantId")
                         .OnDelete(DeleteBehavior.Cascade)
                         .IsRequired();
                 });
