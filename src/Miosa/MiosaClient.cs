@@ -37,6 +37,9 @@ public sealed class MiosaClient : IDisposable, IAsyncDisposable
         pipeline = new Pipeline(options);
         Sandboxes = new Sandboxes(pipeline);
         SandboxTemplates = new SandboxTemplates(pipeline);
+        Tenant = new Tenant(pipeline);
+        Settings = new Settings(pipeline);
+        Regions = new Regions(pipeline);
     }
 
     /// <summary>Create, find, list and destroy sandboxes.</summary>
@@ -44,6 +47,15 @@ public sealed class MiosaClient : IDisposable, IAsyncDisposable
 
     /// <summary>What sandboxes are made of: list, create, build and delete templates.</summary>
     public SandboxTemplates SandboxTemplates { get; }
+
+    /// <summary>How the tenant's product looks, the domain of its previews, the rules for its sandboxes.</summary>
+    public Tenant Tenant { get; }
+
+    /// <summary>What new sandboxes get where their creation names nothing.</summary>
+    public Settings Settings { get; }
+
+    /// <summary>Where machines run, and what can be made there.</summary>
+    public Regions Regions { get; }
 
     /// <summary>Closes the connections; sandboxes go on running. Calls made afterwards throw <see cref="ObjectDisposedException"/>.</summary>
     public void Dispose() => pipeline.Dispose();

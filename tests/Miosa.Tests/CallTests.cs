@@ -5,7 +5,7 @@ using System.Text.Json.Nodes;
 namespace Miosa.Tests;
 
 /// <summary>Every call of the SDK: what it sends, and that it reads the answer, blocking and awaiting.</summary>
-public sealed class CallTests
+public sealed partial class CallTests
 {
     private const string Ok = """{"ok":true,"success":true}""";
     private const string Exec = """{"stdout":"2\n","stderr":"","exit_code":3,"exitCode":3,"duration_ms":12,"output":"2\n","success":false}""";
@@ -232,6 +232,7 @@ public sealed class CallTests
             (s, _) => Null(() => s.Files.Copy("/a", "/b", false)), (s, _) => Null(s.Files.CopyAsync("/a", "/b", false))),
         new("SandboxFiles.Chmod", "POST /sandboxes/sbx_1/files/chmod", """{"path":"/a","mode":"0755"}""", Ok, null,
             (s, _) => Null(() => s.Files.Chmod("/a", "0755")), (s, _) => Null(s.Files.ChmodAsync("/a", "0755"))),
+        .. TenantCases(),
     ];
 
     public static TheoryData<string, bool> All
@@ -272,7 +273,7 @@ public sealed class CallTests
     [Fact]
     public void Every_public_call_is_in_the_table()
     {
-        var types = new[] { typeof(Sandboxes), typeof(Sandbox), typeof(SandboxFiles), typeof(SandboxEvents), typeof(SandboxTemplates) };
+        Type[] types = [typeof(Sandboxes), typeof(Sandbox), typeof(SandboxFiles), typeof(SandboxEvents), typeof(SandboxTemplates), .. TenantTypes];
         var names = types.SelectMany(type => type.GetMethods(BindingFlags.Public | BindingFlags.Instance | BindingFlags.DeclaredOnly)
             .Where(method => !method.IsSpecialName && !method.Name.EndsWith("Async", StringComparison.Ordinal) && method.Name != "Dispose")
             .Select(method => $"{type.Name}.{method.Name}"));

@@ -41,6 +41,16 @@ internal record Call(HttpMethod Method, string Path)
 
     public static byte[] Body<T>(T value, JsonTypeInfo<T> type) => JsonSerializer.SerializeToUtf8Bytes(value, type);
 
+    /// <summary>The path of one of a collection.</summary>
+    public static string Item(string collection, string id)
+    {
+        ArgumentException.ThrowIfNullOrEmpty(id);
+        // "." and ".." would leave the collection: the address is normalised before it is sent.
+        if (id is "." or "..")
+            throw new ArgumentException($"'{id}' is not an id", nameof(id));
+        return collection + "/" + Uri.EscapeDataString(id);
+    }
+
     /// <summary>Adds the given parameters that are not null.</summary>
     public static string Query(string path, params ReadOnlySpan<(string Name, string? Value)> parameters)
     {

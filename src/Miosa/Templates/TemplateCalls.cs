@@ -18,7 +18,7 @@ internal static class TemplateCalls
         return new(HttpMethod.Get, path, static answer => answer.Whole(WireJson.Default.SandboxTemplateList).Data);
     }
 
-    public static Call<SandboxTemplate> Get(string templateId) => new(HttpMethod.Get, Path(Templates, templateId), static answer => answer.Object(WireJson.Default.SandboxTemplate));
+    public static Call<SandboxTemplate> Get(string templateId) => new(HttpMethod.Get, Call.Item(Templates, templateId), static answer => answer.Object(WireJson.Default.SandboxTemplate));
 
     public static Call<SandboxTemplate> Create(CreateSandboxTemplateRequest request)
     {
@@ -30,7 +30,7 @@ internal static class TemplateCalls
         };
     }
 
-    public static Call<bool> Delete(string templateId) => new(HttpMethod.Delete, Path(Templates, templateId), Answer.Nothing);
+    public static Call<bool> Delete(string templateId) => new(HttpMethod.Delete, Call.Item(Templates, templateId), Answer.Nothing);
 
     public static Call<BuildSpecValidation> Validate(BuildSpec spec)
     {
@@ -46,19 +46,19 @@ internal static class TemplateCalls
     public static Call<ProductTemplateCatalog> Catalog() => new(HttpMethod.Get, "/templates", static answer => answer.Whole(WireJson.Default.ProductTemplateCatalog));
 
     public static Call<IReadOnlyList<SandboxTemplateBuild>> Builds(string templateId)
-        => new(HttpMethod.Get, Path(Templates, templateId) + "/builds", static answer => answer.Whole(WireJson.Default.SandboxTemplateBuildList).Data);
+        => new(HttpMethod.Get, Call.Item(Templates, templateId) + "/builds", static answer => answer.Whole(WireJson.Default.SandboxTemplateBuildList).Data);
 
     public static Call<SandboxTemplateBuild> Build(string templateId, CreateSandboxTemplateBuildRequest? request)
-        => new(HttpMethod.Post, Path(Templates, templateId) + "/builds", static answer => answer.Object(WireJson.Default.SandboxTemplateBuild))
+        => new(HttpMethod.Post, Call.Item(Templates, templateId) + "/builds", static answer => answer.Object(WireJson.Default.SandboxTemplateBuild))
         {
             Json = Call.Body(request ?? new(), RequestJson.Default.CreateSandboxTemplateBuildRequest),
             IdempotencyKey = Guid.NewGuid().ToString(),
         };
 
     public static Call<SandboxTemplateBuild> BuildOf(string buildId)
-        => new(HttpMethod.Get, Path("/sandbox-template-builds", buildId), static answer => answer.Object(WireJson.Default.SandboxTemplateBuild));
+        => new(HttpMethod.Get, Call.Item("/sandbox-template-builds", buildId), static answer => answer.Object(WireJson.Default.SandboxTemplateBuild));
 
-    public static Call Logs(string buildId, string? lastEventId) => new(HttpMethod.Get, Path("/sandbox-template-builds", buildId) + "/logs/stream")
+    public static Call Logs(string buildId, string? lastEventId) => new(HttpMethod.Get, Call.Item("/sandbox-template-builds", buildId) + "/logs/stream")
     {
         LastEventId = lastEventId,
         Repeat = Repeat.UnlessBegun,
@@ -72,13 +72,4 @@ internal static class TemplateCalls
             Json = Call.Body(request ?? new(), RequestJson.Default.TemplateStartRequest),
             IdempotencyKey = Guid.NewGuid().ToString(),
         };
-
-    private static string Path(string collection, string id)
-    {
-        ArgumentException.ThrowIfNullOrEmpty(id);
-        // "." and ".." would leave the collection: the address is normalised before it is sent.
-        if (id is "." or "..")
-            throw new ArgumentException($"'{id}' is not an id", nameof(id));
-        return collection + "/" + Uri.EscapeDataString(id);
-    }
 }
