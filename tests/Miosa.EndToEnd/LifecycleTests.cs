@@ -57,7 +57,7 @@ public sealed class LifecycleTests(LivePlatform platform)
         await using var sandbox = await LivePlatform.CreateAsync(client);
         await sandbox.RunAsync("echo kept > /workspace/f; nohup sleep 7654321 > /dev/null 2>&1 &");
 
-        Assert.Equal("paused", (await Twins.CallAsync(async, sandbox.Pause, () => sandbox.PauseAsync())).State);
+        Assert.Equal("paused", (await Twins.CallAsync(async, () => sandbox.Pause(), () => sandbox.PauseAsync())).State);
         Assert.Equal("paused", (await sandbox.PauseAsync()).State);
         await Assert.ThrowsAsync<ConflictException>(() => Twins.CallAsync(async, () => sandbox.Run("true"), () => sandbox.RunAsync("true")));
         Assert.Equal("running", (await Twins.CallAsync(async, sandbox.Resume, () => sandbox.ResumeAsync())).State);
