@@ -86,6 +86,11 @@ public static class EventNames
         ["computer.destroyed"] = ComputerDeleted,
         ["webhook.disabled"] = WebhookFailed,
     };
+    /// <summary>The tenant's preview domain was proven: previews are served on it; <c>data.domain</c> says which. No sandbox's.</summary>
+    public const string PreviewDomainVerified = "tenant.preview_domain.verified";
+
+    /// <summary>The record that proved the tenant's preview domain was gone for too long: previews are not served on it any more. No sandbox's.</summary>
+    public const string PreviewDomainLapsed = "tenant.preview_domain.lapsed";
 }
 
 /// <summary>One event of a sandbox.</summary>

@@ -49,6 +49,8 @@ public sealed class MiosaClient : IDisposable, IAsyncDisposable
         Analytics = new Analytics(pipeline);
         Dashboard = new Dashboard(pipeline);
         Tenant = new Tenant(pipeline);
+        Settings = new Settings(pipeline);
+        Regions = new Regions(pipeline);
     }
 
     /// <summary>Create, find, list and destroy sandboxes.</summary>
@@ -90,8 +92,14 @@ public sealed class MiosaClient : IDisposable, IAsyncDisposable
     /// <summary>Numbers for a start page.</summary>
     public Dashboard Dashboard { get; }
 
-    /// <summary>The tenant of the key.</summary>
+    /// <summary>The tenant of the key: its plan, how its product looks, the domain of its previews, the rules for its sandboxes.</summary>
     public Tenant Tenant { get; }
+
+    /// <summary>What new sandboxes get where their creation names nothing.</summary>
+    public Settings Settings { get; }
+
+    /// <summary>Where machines run, and what can be made there.</summary>
+    public Regions Regions { get; }
 
     /// <summary>Closes the connections; sandboxes go on running. Calls made afterwards throw <see cref="ObjectDisposedException"/>.</summary>
     public void Dispose() => pipeline.Dispose();

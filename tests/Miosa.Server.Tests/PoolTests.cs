@@ -63,6 +63,16 @@ public sealed class PoolTests(PoolTests.WithPool pool) : IClassFixture<PoolTests
         (await api.DeleteAsync($"sandboxes/{mine}")).Expect(200);
     }
 
+    [Fact]
+    public async Task The_catalogue_tells_a_template_whose_machines_wait_as_fast()
+    {
+        await UntilWarmAsync(2);
+        using var api = await pool.Platform.NewApiAsync();
+        var template = (await api.GetAsync("compute/catalog")).Expect(200).Json.GetProperty("products")[0].GetProperty("templates").EnumerateArray().Single(t => t.GetProperty("id").GetString() == "miosa-busybox");
+        Assert.All(template.GetProperty("artifact_readiness").EnumerateArray(), readiness =>
+            Assert.Equal(("fast_ready", 1, 0), (readiness.GetProperty("state").GetString(), readiness.GetProperty("ready_nodes").GetInt32(), readiness.GetProperty("cold_boot_nodes").GetInt32())));
+    }
+
     private Task UntilWarmAsync(int count) => Miosa.Platform.Platform.UntilAsync($"{count} warm machines", async () =>
     {
         using var nobody = pool.Platform.Api(null);

@@ -233,6 +233,7 @@ public sealed partial class CallTests
         new("SandboxFiles.Chmod", "POST /sandboxes/sbx_1/files/chmod", """{"path":"/a","mode":"0755"}""", Ok, null,
             (s, _) => Null(() => s.Files.Chmod("/a", "0755")), (s, _) => Null(s.Files.ChmodAsync("/a", "0755"))),
         .. MeteringCases(),
+        .. TenantCases(),
     ];
 
     private static IEnumerable<Case> AllCases => [.. Cases, .. WebhookCases];
@@ -275,7 +276,7 @@ public sealed partial class CallTests
     [Fact]
     public void Every_public_call_is_in_the_table()
     {
-        Type[] types = [typeof(Sandboxes), typeof(Sandbox), typeof(SandboxFiles), typeof(SandboxEvents), typeof(SandboxTemplates), typeof(Webhooks), typeof(TenantEvents), .. MeteringTypes];
+        Type[] types = [typeof(Sandboxes), typeof(Sandbox), typeof(SandboxFiles), typeof(SandboxEvents), typeof(SandboxTemplates), typeof(Webhooks), typeof(TenantEvents), .. MeteringTypes, .. TenantTypes];
         var names = types.SelectMany(type => type.GetMethods(BindingFlags.Public | BindingFlags.Instance | BindingFlags.DeclaredOnly)
             .Where(method => !method.IsSpecialName && !method.Name.EndsWith("Async", StringComparison.Ordinal) && method.Name != "Dispose")
             .Select(method => $"{type.Name}.{method.Name}"));

@@ -43,6 +43,7 @@ internal static class Commands
         // Before anything listens: the schema, and every machine this node holds.
         var database = app.Services.GetRequiredService<Database>();
         database.Migrate();
+        await ServerHost.FillAsync(app.Services, ct);
         var directory = app.Services.GetRequiredService<MachineDirectory>();
         await directory.FillAsync(database, read.Settings.Node, ct);
         app.Services.GetRequiredService<WorkspaceSet>().Fill();

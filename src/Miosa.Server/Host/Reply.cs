@@ -22,6 +22,14 @@ internal static class Reply
 
     public static IResult List<T>(Page<T> page, JsonTypeInfo<Page<T>> type) => new JsonReply(Bytes(page, type), 200);
 
+    /// <summary>The page that was asked for of a list that is there whole.</summary>
+    public static IResult ListOf<T>(HttpContext context, IReadOnlyList<T> all, JsonTypeInfo<Page<T>> type)
+    {
+        var faults = new Fields([]);
+        var paging = Paging.Read(context.Request.Query, faults) with { Cursor = null };
+        return faults.Errors() is { } refusal ? Refuse(refusal) : List(paging.Of([.. all.Skip(paging.Skip).Take(paging.PerPage)], all.Count), type);
+    }
+
     public static IResult Ok() => new JsonReply(Bytes(new OkBody(), WireJson.Default.OkBody), 200);
 
     /// <summary>204, without a body.</summary>
@@ -40,8 +48,7 @@ internal static class Reply
     public static byte[] Merged<T>(T value, JsonTypeInfo<T> type)
     {
         var plain = Serialize(value, type).WrittenSpan;
-        // "{}" would need no comma, but no wire object is empty.
-        var middle = ",\"data\":"u8;
+        var middle = plain.Length == 2 ? "\"data\":"u8 : ",\"data\":"u8;
         var merged = new byte[plain.Length * 2 + middle.Length];
         plain[..^1].CopyTo(merged);
         middle.CopyTo(merged.AsSpan(plain.Length - 1));

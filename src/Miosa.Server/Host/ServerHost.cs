@@ -1,12 +1,12 @@
 using System.Net;
 using System.Net.Sockets;
-using System.Security.Cryptography;
-using System.Security.Cryptography.X509Certificates;
 using Microsoft.AspNetCore.DataProtection;
 using Microsoft.AspNetCore.HttpOverrides;
 using Microsoft.AspNetCore.Server.Kestrel.Core;
+using Microsoft.AspNetCore.Server.Kestrel.Https;
 using Miosa.Server.Analytics;
 using Miosa.Server.Audit;
+using Miosa.Server.Branding;
 using Miosa.Server.Credits;
 using Miosa.Server.Egress;
 using Miosa.Server.Env;
@@ -19,12 +19,16 @@ using Miosa.Server.Lifecycle;
 using Miosa.Server.Limits;
 using Miosa.Server.Metering;
 using Miosa.Server.Nodes;
-using Miosa.Server.Registries;
+using Miosa.Server.Policies;
+using Miosa.Server.PreviewDomains;
 using Miosa.Server.Previews;
 using Miosa.Server.Processes;
 using Miosa.Server.Quotas;
+using Miosa.Server.Regions;
+using Miosa.Server.Registries;
 using Miosa.Server.Resources;
 using Miosa.Server.Sandboxes;
+using Miosa.Server.Settings;
 using Miosa.Server.Snapshots;
 using Miosa.Server.Storage;
 using Miosa.Server.Templates;
@@ -63,9 +67,15 @@ internal static partial class ServerHost
             // Whoever sends his headers byte by byte holds a connection no longer than this.
             kestrel.Limits.RequestHeadersTimeout = TimeSpan.FromSeconds(10);
             // Without TLS there is nothing that could tell HTTP/2 from HTTP/1.1.
-            kestrel.ConfigureEndpointDefaults(endpoint => endpoint.Protocols = settings.TlsCert is null ? HttpProtocols.Http1 : HttpProtocols.Http1AndHttp2);
-            if (CertificateOf(settings) is { } certificate)
-                kestrel.ConfigureHttpsDefaults(https => https.ServerCertificate = certificate);
+            var securePorts = SecurePortsOf(settings);
+            var certificates = kestrel.ApplicationServices.GetRequiredService<Certificates>();
+            kestrel.ConfigureEndpointDefaults(endpoint =>
+            {
+                var isSecure = endpoint.IPEndPoint is { } address && securePorts.Contains(address.Port);
+                endpoint.Protocols = isSecure ? HttpProtocols.Http1AndHttp2 : HttpProtocols.Http1;
+                if (isSecure && certificates.Any)
+                    endpoint.UseHttps(new TlsHandshakeCallbackOptions { OnConnection = context => ValueTask.FromResult(certificates.For(context.ClientHelloInfo.ServerName)) });
+            });
         });
         builder.WebHost.UseKestrelHttpsConfiguration();
         builder.WebHost.UseShutdownTimeout(Shutdown.Timeout);
@@ -79,19 +89,11 @@ internal static partial class ServerHost
         return app;
     }
 
-    private static X509Certificate2? CertificateOf(ServerSettings settings)
-    {
-        if (settings.TlsCert is not { } file)
-            return null;
-        try
-        {
-            return X509Certificate2.CreateFromPemFile(file, settings.TlsKey ?? file);
-        }
-        catch (Exception e) when (e is CryptographicException or IOException or UnauthorizedAccessException)
-        {
-            throw new SettingsException($"--tls-cert and --tls-key: {e.Message}");
-        }
-    }
+    private static HashSet<int> SecurePortsOf(ServerSettings settings) =>
+    [
+        .. settings.Urls.Split(';', StringSplitOptions.TrimEntries | StringSplitOptions.RemoveEmptyEntries)
+            .Select(BindingAddress.Parse).Where(address => address.Scheme == Uri.UriSchemeHttps).Select(address => address.Port),
+    ];
 
     private static void AddServices(IServiceCollection services, ServerSettings settings)
     {
@@ -140,12 +142,30 @@ internal static partial class ServerHost
         services.AddSingleton<SandboxView>();
         services.AddSingleton<SandboxList>();
         services.AddHttpForwarder();
+        services.AddSingleton<Certificates>();
+        services.AddSingleton<ProvenDomains>();
         services.AddSingleton<PreviewHosts>();
         services.AddSingleton<PreviewView>();
         services.AddSingleton<PreviewPools>();
         services.AddSingleton<PreviewProxy>();
         services.AddSingleton<Previews.Previews>();
         services.AddSingleton<PreviewEndpoints>();
+        services.AddSingleton<PublicSuffixes>();
+        services.AddSingleton<DomainClaims>();
+        services.AddSingleton<DomainLook>();
+        services.AddSingleton<PreviewDomainSet>();
+        services.AddSingleton<PreviewDomainEndpoints>();
+        AddTenantRows<BrandingRow>(services, row => row.TenantId);
+        services.AddSingleton<BrandingEndpoints>();
+        AddTenantRows<PolicyRow>(services, row => row.TenantId);
+        services.AddSingleton<PolicyEndpoints>();
+        AddTenantRows<TenantSettingsRow>(services, row => row.TenantId);
+        services.AddSingleton<TenantDefaults>();
+        services.AddSingleton<SettingsEndpoints>();
+        services.AddSingleton<ProviderKeys>();
+        services.AddSingleton<RegionSet>();
+        services.AddSingleton<Catalog>();
+        services.AddSingleton<RegionEndpoints>();
         services.AddSingleton<SnapshotSet>();
         services.AddSingleton<SnapshotEndpoints>();
         services.AddSingleton<RecipeFields>();
@@ -183,10 +203,23 @@ internal static partial class ServerHost
         AddLoop<Reconciliation>(services);
         AddLoop<AfterBoot>(services);
         AddLoop<SnapshotSweep>(services);
+        AddLoop<PreviewDomainChecks>(services);
         AddLoop<MetricsSampler>(services);
         AddLoop<Deliveries>(services);
         AddLoop<MeterLoop>(services);
         AddLoop<WarmUp>(services);
+    }
+
+    private static void AddTenantRows<TRow>(IServiceCollection services, Func<TRow, string> tenantOf)
+        where TRow : class => services.AddSingleton(provider => new TenantRows<TRow>(provider.GetRequiredService<Database>(), tenantOf));
+
+    /// <summary>Takes into memory what requests look up there; before anything listens.</summary>
+    public static async Task FillAsync(IServiceProvider services, CancellationToken ct)
+    {
+        await services.GetRequiredService<TenantRows<BrandingRow>>().FillAsync(ct);
+        await services.GetRequiredService<TenantRows<PolicyRow>>().FillAsync(ct);
+        await services.GetRequiredService<TenantRows<TenantSettingsRow>>().FillAsync(ct);
+        await services.GetRequiredService<PreviewDomainSet>().FillAsync(ct);
     }
 
     private static void AddLoop<T>(IServiceCollection services)
@@ -261,6 +294,12 @@ internal static partial class ServerHost
         AnalyticsEndpoints.Map(api);
         DashboardEndpoints.Map(api);
         PricingEndpoints.Map(api);
+        BrandingEndpoints.Map(api);
+        PreviewDomainEndpoints.Map(api);
+        PolicyEndpoints.Map(api);
+        SettingsEndpoints.Map(api);
+        ProviderKeys.Map(api);
+        RegionEndpoints.Map(api);
         root.MapExec();
         root.MapProcesses();
         root.MapTerminals();

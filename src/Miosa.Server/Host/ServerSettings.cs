@@ -1,3 +1,5 @@
+using System.Net;
+
 namespace Miosa.Server.Host;
 
 /// <summary>Everything that can be set. <see cref="SettingsTable"/> names each setting and says what it means; docs/operating.md repeats it.</summary>
@@ -48,12 +50,27 @@ internal sealed record ServerSettings
     public int ChargeSec { get; init; } = 3600;
     public int UsageDays { get; init; } = 730;
     public string Region { get; init; } = "local";
+
+    /// <summary>For people; default the region's own name with a capital.</summary>
+    public string? RegionName { get; init; }
+
+    public string? RegionLocation { get; init; }
     public string PreviewDomain { get; init; } = "localhost";
+    public int DomainCheckSec { get; init; } = 3600;
+    public int DomainGraceSec { get; init; } = 86_400;
+
+    /// <summary>Name server that domains are looked up at; null for those of the host.</summary>
+    public IPEndPoint? DnsServer { get; init; }
+
+    public string PublicSuffixFile { get; init; } = "/usr/share/publicsuffix/public_suffix_list.dat";
 
     /// <summary>PEM files of the certificate (with its chain) and its key, for https addresses in <see cref="Urls"/>.</summary>
     public string? TlsCert { get; init; }
 
     public string? TlsKey { get; init; }
+    /// <summary>Folder of more certificates, <c>NAME.crt</c> and <c>NAME.key</c>, chosen by the host name that a client asks for.</summary>
+    public string? TlsFolder { get; init; }
+
     public int MaxWebhooks { get; init; } = 100;
     public string WebhookAllow { get; init; } = "";
     public int WebhooksAtOnce { get; init; } = 256;

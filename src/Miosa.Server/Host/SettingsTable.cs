@@ -1,5 +1,7 @@
 using System.Globalization;
+using System.Net;
 using System.Text.Json;
+using System.Text.RegularExpressions;
 
 namespace Miosa.Server.Host;
 
@@ -13,8 +15,11 @@ internal sealed record Setting(string Name, string Says, Func<ServerSettings, st
 /// Where settings come from, later ones win: defaults, the JSON file of <c>--config</c>, environment <c>MIOSA_…</c>, command line.
 /// Unknown names are reported, never ignored in silence; a faulty value ends the start.
 /// </summary>
-internal static class SettingsTable
+internal static partial class SettingsTable
 {
+    [GeneratedRegex(@"\A[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?\z")]
+    private static partial Regex RegionSlug();
+
     public const string ConfigName = "config";
 
     public static readonly IReadOnlyList<Setting> All =
@@ -59,8 +64,16 @@ internal static class SettingsTable
             : throw new FormatException($"must be one of {string.Join(", ", Credits.CreditRules.All)}, got \"{v}\"")),
         Number("charge-sec", "seconds between two charges of usage to the credit ledger", 1, 86_400, (s, v) => s with { ChargeSec = v }),
         Number("usage-days", "days that usage is kept", 40, 3650, (s, v) => s with { UsageDays = v }),
-        Text("region", "region told in every sandbox", (s, v) => s with { Region = v }),
+        Text("region", "name of this server's region in calls: lower-case letters, digits and hyphens", (s, v) =>
+            RegionSlug().IsMatch(v) ? s with { Region = v } : throw new FormatException($"must be 1 to 63 lower-case letters, digits and inner hyphens, got \"{v}\"")),
+        Text("region-name", "name of the region for people", (s, v) => s with { RegionName = v }),
+        Text("region-location", "where the region is, in free words", (s, v) => s with { RegionLocation = v }),
         Text("preview-domain", "domain below which every port of a sandbox has a host name; http(s)://DOMAIN[:PORT] when browsers reach it otherwise than the server listens", (s, v) => s with { PreviewDomain = v }),
+        Number("domain-check-sec", "seconds between two looks at the DNS of a proven preview domain of a tenant", 1, 604_800, (s, v) => s with { DomainCheckSec = v }),
+        Number("domain-grace-sec", "seconds that the DNS record of a preview domain may be missing before previews are not served on it any more", 1, 31_536_000, (s, v) => s with { DomainGraceSec = v }),
+        Text("dns-server", "name server that preview domains are looked up at, ADDRESS or ADDRESS:PORT; default: those of the host", (s, v) =>
+            IPEndPoint.TryParse(v, out var server) ? s with { DnsServer = server.Port == 0 ? new IPEndPoint(server.Address, 53) : server } : throw new FormatException($"must be an address, or an address and a port, got \"{v}\"")),
+        Text("public-suffix-file", "list of the names under which anybody may register, of Debian's package publicsuffix", (s, v) => s with { PublicSuffixFile = v }),
         Text("tls-cert", "PEM file of the certificate, with its chain, for https addresses in --urls", (s, v) => s with { TlsCert = v }),
         Text("tls-key", "PEM file of the certificate's key", (s, v) => s with { TlsKey = v }),
         Number("max-webhooks", "most webhooks of one tenant", 0, 100_000, (s, v) => s with { MaxWebhooks = v }),
@@ -72,6 +85,7 @@ internal static class SettingsTable
         Text("webhook-signature", "form of the header X-Miosa-Signature: sha256, or legacy for receivers of the 1.1 line", (s, v) =>
             v is "sha256" or ServerSettings.LegacySignature ? s with { WebhookSignature = v } : throw new FormatException($"must be sha256 or legacy, got \"{v}\"")),
         Number("delivery-days", "days that past deliveries are kept", 1, 365, (s, v) => s with { DeliveryDays = v }),
+        Text("tls-folder", "folder of certificates for https addresses, NAME.crt with its chain and NAME.key, chosen by the host name that is asked for; NAME is it, or the domain right above it", (s, v) => s with { TlsFolder = v }),
         Text("log-level", "Trace, Debug, Information, Warning, Error", (s, v) =>
             Enum.TryParse<LogLevel>(v, ignoreCase: true, out _) ? s with { LogLevel = v } : throw new FormatException($"unknown level \"{v}\"")),
     ];

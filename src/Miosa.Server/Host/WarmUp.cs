@@ -1,9 +1,9 @@
+using Microsoft.EntityFrameworkCore;
 using Miosa.Server.Events;
 using Miosa.Server.Lifecycle;
 using Miosa.Server.Nodes;
 using Miosa.Server.Sandboxes;
 using Miosa.Server.Storage;
-using Microsoft.EntityFrameworkCore;
 
 namespace Miosa.Server.Host;
 
@@ -28,7 +28,7 @@ internal sealed partial class WarmUp(
             await grains.GetGrain<IMachineGrain>(GrainKeys.Join(settings.Node, Nobody)).Ask(Want.Use, reason: null);
             var caller = new Caller("ten_nobody", "key_nobody", new HashSet<string>());
             var body = Body.Parse("""{"name":"warm-up","env":{"A":"b"},"metadata":{"a":1},"tags":["a"]}"""u8.ToArray(), SandboxFields.CreateAliases);
-            if (fields.Create(body.Fields, caller, template: null).Draft is { } draft)
+            if (fields.Create(body.Fields, caller, template: null, Defaults.Of(settings)).Draft is { } draft)
             {
                 Reply.Merged(view.Of(draft), WireJson.Default.SandboxInfo);
                 await events.RehearseAsync(draft, stoppingToken);

@@ -38,6 +38,9 @@ internal sealed partial class WarmPool(RuntimeClient runtime, Sizes sizes, Serve
 
     public int ReadyCount => shelves.Values.Sum(s => s.Ready.Count);
 
+    /// <summary>Whether a machine of this image waits now.</summary>
+    public bool HasReady(string image) => shelves.TryGetValue(image, out var shelf) && !shelf.Ready.IsEmpty;
+
     /// <summary>Takes a machine, if one is ready; either way the demand is remembered.</summary>
     public WarmMachine? TryClaim(string image)
     {

@@ -1,10 +1,12 @@
 using System.Net;
+using System.Security.Cryptography;
 using Microsoft.Net.Http.Headers;
+using Miosa.Server.Branding;
 using Miosa.Server.Host;
 
 namespace Miosa.Server.Previews;
 
-/// <summary>What a preview answers when the sandbox does not: a page for people, an error body for programs.</summary>
+/// <summary>What a preview answers when the sandbox does not: a page for people, in the colours of the sandbox's tenant, and an error body for programs.</summary>
 internal static class PreviewPages
 {
     /// <summary>Says that an answer is ours; the waiting page asks for it.</summary>
@@ -15,7 +17,7 @@ internal static class PreviewPages
     // Both ways to look again: without scripts the browser does it, with them the page is left only when there is something to see.
     private const string Again = """
         <noscript><meta http-equiv="refresh" content="2"></noscript>
-        <script>
+        <script nonce="NONCE">
         setInterval(async () => {
           try {
             const answer = await fetch(location.href, { cache: "no-store", headers: { "Accept": "text/html" } });
@@ -25,32 +27,33 @@ internal static class PreviewPages
         </script>
         """;
 
-    public static Task NothingListensAsync(HttpContext context, int port) => WriteAsync(
-        context, new Refusal(ErrorCodes.PreviewUnreachable, $"nothing listens on port {port} of the sandbox"), $"Waiting for port {port}",
+    public static Task NothingListensAsync(HttpContext context, BrandingRow? brand, int port) => WriteAsync(
+        context, brand, new Refusal(ErrorCodes.PreviewUnreachable, $"nothing listens on port {port} of the sandbox"), $"Waiting for port {port}",
         $"Nothing in the sandbox listens on port {port} yet. This page shows it as soon as it does.", Waiting);
 
-    public static Task ForbiddenAsync(HttpContext context) => WriteAsync(
-        context, new Refusal(ErrorCodes.Forbidden, "this preview needs a link or a token that is good"), "This preview is private",
+    public static Task ForbiddenAsync(HttpContext context, BrandingRow? brand) => WriteAsync(
+        context, brand, new Refusal(ErrorCodes.Forbidden, "this preview needs a link or a token that is good"), "This preview is private",
         "It opens with a link or a token from whoever owns the sandbox. If yours used to work, it has ended or was revoked.", "forbidden");
 
-    public static Task ReadOnlyAsync(HttpContext context) => WriteAsync(
-        context, new Refusal(ErrorCodes.Forbidden, "this link is for looking only: GET, HEAD and OPTIONS, no WebSocket"), "This link is for looking only",
+    public static Task ReadOnlyAsync(HttpContext context, BrandingRow? brand) => WriteAsync(
+        context, brand, new Refusal(ErrorCodes.Forbidden, "this link is for looking only: GET, HEAD and OPTIONS, no WebSocket"), "This link is for looking only",
         "What you tried would change something in the sandbox.", "forbidden");
 
-    public static Task UnknownAsync(HttpContext context) => WriteAsync(
-        context, Refusal.NotFound("preview"), "There is nothing here", "The sandbox of this address has ended, or there never was one.", "unknown");
+    public static Task UnknownAsync(HttpContext context, BrandingRow? brand) => WriteAsync(
+        context, brand, Refusal.NotFound("preview"), "There is nothing here", "The sandbox of this address has ended, or there never was one.", "unknown");
 
-    public static Task RefusedAsync(HttpContext context, Refusal refusal) => WriteAsync(
-        context, refusal, "The sandbox is not available", refusal.Message, refusal.Status == 503 ? Waiting : "refused");
+    public static Task RefusedAsync(HttpContext context, BrandingRow? brand, Refusal refusal) => WriteAsync(
+        context, brand, refusal, "The sandbox is not available", refusal.Message, refusal.Status == 503 ? Waiting : "refused");
 
-    public static Task FailedAsync(HttpContext context, bool isTimeout) => WriteAsync(
+    public static Task FailedAsync(HttpContext context, BrandingRow? brand, bool isTimeout) => WriteAsync(
         context,
+        brand,
         isTimeout
             ? new Refusal(ErrorCodes.PreviewTimedOut, "the server in the sandbox did not answer")
             : new Refusal(ErrorCodes.PreviewUnreachable, "the server in the sandbox broke off before it answered"),
         "No answer", isTimeout ? "The server in the sandbox took the request and did not answer." : "The server in the sandbox broke off before it answered.", "failed");
 
-    private static async Task WriteAsync(HttpContext context, Refusal refusal, string title, string text, string kind)
+    private static async Task WriteAsync(HttpContext context, BrandingRow? brand, Refusal refusal, string title, string text, string kind)
     {
         if (context.Response.HasStarted)
             return;
@@ -61,20 +64,29 @@ internal static class PreviewPages
             await Reply.Refuse(refusal).ExecuteAsync(context);
             return;
         }
+        var page = PageBrand.Of(brand);
+        var nonce = Convert.ToBase64String(RandomNumberGenerator.GetBytes(18));
         context.Response.StatusCode = refusal.Status;
         context.Response.ContentType = "text/html; charset=utf-8";
+        // A branding's author is not the reader's friend: no script, style or form of his, no picture from elsewhere than he said, nothing told to it.
+        context.Response.Headers.ContentSecurityPolicy =
+            $"default-src 'none'; img-src {(page.ImageSources.Count == 0 ? "'none'" : string.Join(' ', page.ImageSources))}; style-src 'nonce-{nonce}'; script-src 'nonce-{nonce}'; connect-src 'self'; base-uri 'none'; form-action 'none'";
+        context.Response.Headers["Referrer-Policy"] = "no-referrer";
+        context.Response.Headers.XContentTypeOptions = "nosniff";
         if (HttpMethods.IsHead(context.Request.Method))
             return;
         await context.Response.WriteAsync(
             $$$"""
-            <!doctype html><html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width"><title>{{{WebUtility.HtmlEncode(title)}}}</title>
-            <style>
+            <!doctype html><html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width"><title>{{{WebUtility.HtmlEncode(title)}}}</title>{{{page.Head}}}
+            <style nonce="{{{nonce}}}">
             body{font:16px/1.5 system-ui,sans-serif;margin:0;min-height:100vh;display:grid;place-items:center;background:#f6f7f9;color:#1c2430}
             main{max-width:30rem;padding:2rem;text-align:center}h1{font-size:1.25rem;margin:0 0 .5rem}p{margin:0;color:#5a6576}
+            header{margin-bottom:1.5rem}header img{max-width:12rem;max-height:3rem;vertical-align:middle;margin:0 .5rem}header b{font-size:1.25rem;overflow-wrap:anywhere}footer{margin-top:1.5rem}
             i{display:inline-block;width:1.75rem;height:1.75rem;margin-bottom:1rem;border:3px solid #d5dae2;border-top-color:#4a7dff;border-radius:50%;animation:t 1s linear infinite}
             @keyframes t{to{transform:rotate(1turn)}}@media(prefers-color-scheme:dark){body{background:#14181f;color:#e8ecf2}p{color:#9aa5b5}}
-            </style></head><body><main>{{{(kind == Waiting ? "<i></i>" : "")}}}<h1>{{{WebUtility.HtmlEncode(title)}}}</h1><p>{{{WebUtility.HtmlEncode(text)}}}</p></main>
-            {{{(kind == Waiting ? Again : "")}}}</body></html>
+            {{{page.Style}}}
+            </style></head><body><main>{{{page.Above}}}{{{(kind == Waiting ? "<i></i>" : "")}}}<h1>{{{WebUtility.HtmlEncode(title)}}}</h1><p>{{{WebUtility.HtmlEncode(text)}}}</p>{{{page.Below}}}</main>
+            {{{(kind == Waiting ? Again.Replace("NONCE", nonce, StringComparison.Ordinal) : "")}}}</body></html>
             """,
             context.RequestAborted);
     }

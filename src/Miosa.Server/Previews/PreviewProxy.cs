@@ -1,10 +1,12 @@
 using Microsoft.AspNetCore.Http.Features;
 using Miosa.Guest;
+using Miosa.Server.Branding;
 using Miosa.Server.Files;
 using Miosa.Server.Guests;
 using Miosa.Server.Host;
 using Miosa.Server.Keys;
 using Miosa.Server.Lifecycle;
+using Miosa.Server.Storage;
 using Yarp.ReverseProxy.Forwarder;
 
 namespace Miosa.Server.Previews;
@@ -14,7 +16,7 @@ namespace Miosa.Server.Previews;
 /// who may, then whether the machine may be used (a paused persistent one is resumed), then on to the port through its guest.
 /// </summary>
 internal sealed class PreviewProxy(
-    PreviewHosts hosts, MachineDirectory directory, Machines machines, ApiKeys keys, PreviewPools pools, IHttpForwarder forwarder, Shutdown shutdown, TimeProvider time)
+    PreviewHosts hosts, MachineDirectory directory, Machines machines, ApiKeys keys, PreviewPools pools, IHttpForwarder forwarder, TenantRows<BrandingRow> brandings, Shutdown shutdown, TimeProvider time)
 {
     private const string PathForm = "/p/";
 
@@ -32,10 +34,13 @@ internal sealed class PreviewProxy(
     public Task HandleAsync(HttpContext context, RequestDelegate next)
     {
         var request = context.Request;
-        if (hosts.TryParse(request.Host, out var port, out var part))
+        if (hosts.Parse(request.Host) is { } name)
         {
-            var machine = part.Length == 0 ? null : directory.FindByHostPart(part);
-            return ServeAsync(context, machine, port, prefix: "", RawPath(context));
+            var machine = name.Part.Length == 0 ? null : directory.FindByHostPart(name.Part);
+            // A tenant's domain leads to the tenant's own machines, whatever part stands before it.
+            if (name.TenantId is { } owner && machine?.Row.TenantId != owner)
+                return PreviewPages.UnknownAsync(context, brandings.Of(owner));
+            return ServeAsync(context, machine, name.Port, prefix: "", RawPath(context));
         }
         if (!request.Path.StartsWithSegments("/p", StringComparison.Ordinal))
             return next(context);
@@ -48,7 +53,7 @@ internal sealed class PreviewProxy(
         var parts = raw.Split('/', 5);
         // "", p, ID, PORT, rest
         if (!raw.StartsWith(PathForm, StringComparison.Ordinal) || parts.Length < 4 || !PreviewHosts.TryPort(parts[3], out var port))
-            return PreviewPages.UnknownAsync(context);
+            return PreviewPages.UnknownAsync(context, brand: null);
         var prefix = $"{PathForm}{parts[2]}/{parts[3]}";
         if (parts.Length == 4)
         {
@@ -63,13 +68,14 @@ internal sealed class PreviewProxy(
     {
         if (machine is null || !machine.Row.IsLive)
         {
-            await PreviewPages.UnknownAsync(context);
+            await PreviewPages.UnknownAsync(context, brand: null);
             return;
         }
+        var brand = brandings.Of(machine.Row.TenantId);
         var pass = await PassAsync(context.Request, machine, port, context.RequestAborted);
         if (pass is not { } granted)
         {
-            await PreviewPages.ForbiddenAsync(context);
+            await PreviewPages.ForbiddenAsync(context, brand);
             return;
         }
         if (granted.Secret is { } secret && HttpMethods.IsGet(context.Request.Method) && !context.WebSockets.IsWebSocketRequest && !IsUpgrade(context))
@@ -79,12 +85,12 @@ internal sealed class PreviewProxy(
         }
         if (!granted.MayWrite && (IsUpgrade(context) || !(HttpMethods.IsGet(context.Request.Method) || HttpMethods.IsHead(context.Request.Method) || HttpMethods.IsOptions(context.Request.Method))))
         {
-            await PreviewPages.ReadOnlyAsync(context);
+            await PreviewPages.ReadOnlyAsync(context, brand);
             return;
         }
         if (!machine.Previews.TryEnter())
         {
-            await PreviewPages.RefusedAsync(context, Refusal.Unavailable("too many requests to this sandbox at once"));
+            await PreviewPages.RefusedAsync(context, brand, Refusal.Unavailable("too many requests to this sandbox at once"));
             return;
         }
         try
@@ -100,10 +106,11 @@ internal sealed class PreviewProxy(
 
     private async Task ForwardAsync(HttpContext context, Resident machine, int port, Pass pass, PreviewTransform transform)
     {
+        var brand = brandings.Of(machine.Row.TenantId);
         var admitted = await machines.AdmitAsync(machine, AdmitFor.Preview, context.RequestAborted);
         if (admitted.Refusal is { } refusal)
         {
-            await PreviewPages.RefusedAsync(context, refusal);
+            await PreviewPages.RefusedAsync(context, brand, refusal);
             return;
         }
         LongStream.Allow(context);
@@ -118,9 +125,9 @@ internal sealed class PreviewProxy(
         context.Response.Headers[RequestIds.Header] = context.RequestId();
         var cause = context.Features.Get<IForwarderErrorFeature>()?.Exception;
         if (Causes(cause).OfType<GuestException>().Any(e => e.Code == GuestErrorCode.NotFound))
-            await PreviewPages.NothingListensAsync(context, port);
+            await PreviewPages.NothingListensAsync(context, brand, port);
         else if (error is not (ForwarderError.RequestCanceled or ForwarderError.RequestBodyCanceled))
-            await PreviewPages.FailedAsync(context, error == ForwarderError.RequestTimedOut);
+            await PreviewPages.FailedAsync(context, brand, error == ForwarderError.RequestTimedOut);
     }
 
     /// <summary>What lets a request in. <paramref name="Secret"/>: it stood in the address and is to be moved into a cookie.</summary>
@@ -145,7 +152,7 @@ internal sealed class PreviewProxy(
             : null;
     }
 
-    private Live<Storage.PreviewGrantRow>? Granted(Resident machine, string secret, int port) =>
+    private Live<PreviewGrantRow>? Granted(Resident machine, string secret, int port) =>
         GrantText.HashOf(secret) is { } hash ? machine.Previews.Open(hash, port, time.GetUtcNow()) : null;
 
     /// <summary>The secret leaves the address bar, the history and the Referer at once.</summary>

@@ -11,7 +11,7 @@ internal sealed class PreviewView(PreviewHosts hosts, MachineDirectory directory
     private const string Ready = "ready";
     private const string Waiting = "waiting";
 
-    public string Domain => hosts.Domain;
+    public string DomainOf(Machine row) => hosts.DomainOf(row.TenantId);
 
     /// <summary>Null while nothing is published.</summary>
     public PreviewUrlInfo? UrlInfoOf(Machine row) =>

@@ -17,9 +17,12 @@ internal sealed class QuotaSet(Database database, ServerSettings settings, TimeP
 
     public static double Gib(long bytes) => Math.Round(bytes / BytesPerGib, 3);
 
-    /// <summary>The caps in force: the user's own, else those of the tenant's users, else the setting; without a user those of the tenant.</summary>
+    /// <summary>
+    /// The caps in force: the user's own, else those of the tenant's users, else the setting; without a user those of the tenant, which its own policy may
+    /// make narrower.
+    /// </summary>
     public Caps CapsOf(SqliteTransaction transaction, string tenant, string? externalUser) => externalUser is null
-        ? Row(transaction, tenant, QuotaSubject.Tenant, "")?.Caps ?? ofTenant
+        ? Narrowed(Row(transaction, tenant, QuotaSubject.Tenant, "")?.Caps ?? ofTenant, PolicyOf(transaction, tenant))
         : Row(transaction, tenant, QuotaSubject.User, externalUser)?.Caps ?? Row(transaction, tenant, QuotaSubject.EachUser, "")?.Caps ?? OfUser;
 
     public static QuotaRow? Row(SqliteTransaction transaction, string tenant, string subject, string externalUser) => transaction.One(
@@ -77,6 +80,13 @@ internal sealed class QuotaSet(Database database, ServerSettings settings, TimeP
         Period.MonthOf(DateTimeOffset.FromUnixTimeMilliseconds(nowMs)).ToUnixTimeMilliseconds(),
         nowMs).Cost;
 
+    private static int? PolicyOf(SqliteTransaction transaction, string tenant) =>
+        (int?)transaction.One("SELECT MaxSandboxes FROM policies WHERE TenantId = $tenant", row => new Policy(row.Number(0)), ("$tenant", tenant))?.MaxSandboxes;
+
+    private static Caps Narrowed(Caps caps, int? mostOwned) => mostOwned < (caps.MaxSandboxes ?? int.MaxValue) ? caps with { MaxSandboxes = mostOwned } : caps;
+
     private static long Count(SqliteTransaction transaction, string sql, Subject subject) =>
         transaction.One(sql, row => row.GetInt64(0), ("$tenant", subject.TenantId), ("$name", subject.Name));
+
+    private sealed record Policy(long? MaxSandboxes);
 }

@@ -2,6 +2,7 @@ using Miosa.Server.Host;
 using Miosa.Server.Keys;
 using Miosa.Server.Lifecycle;
 using Miosa.Server.Nodes;
+using Miosa.Server.Settings;
 using Miosa.Server.Snapshots;
 using Miosa.Server.Templates;
 using Miosa.Server.Workspaces;
@@ -9,7 +10,9 @@ using Miosa.Server.Workspaces;
 namespace Miosa.Server.Sandboxes;
 
 /// <summary>The group Sandboxes of the contract.</summary>
-internal sealed class SandboxEndpoints(Machines machines, SandboxFields fields, SandboxView view, SandboxList list, RuntimeClient runtime, TemplateSet templates, WorkspaceSet workspaces, SnapshotEndpoints snapshots)
+internal sealed class SandboxEndpoints(
+    Machines machines, SandboxFields fields, SandboxView view, SandboxList list, RuntimeClient runtime, TemplateSet templates, WorkspaceSet workspaces, SnapshotEndpoints snapshots,
+    TenantDefaults tenantDefaults)
 {
     public static void Map(IEndpointRouteBuilder api)
     {
@@ -45,11 +48,12 @@ internal sealed class SandboxEndpoints(Machines machines, SandboxFields fields, 
         var (workspace, isNewWorkspace) = workspaces.OfMachine(body, context.Caller().TenantId);
         if (workspace is not null)
             WorkspaceSettings.Fill(body.Body, workspace.Settings);
+        var defaults = tenantDefaults.Of(context.Caller().TenantId);
         // Looked up before the checks, because it has a say in them; what is wrong with it is told after them.
         var (image, template, unknown) = runtime.IsUp
-            ? await templates.ResolveAsync(context.Caller().TenantId, body.Text("template_id") ?? fields.DefaultImage, "template_id", context.RequestAborted)
+            ? await templates.ResolveAsync(context.Caller().TenantId, body.Text("template_id") ?? defaults.Image, "template_id", context.RequestAborted)
             : default;
-        var (draft, faults) = fields.Create(body, context.Caller(), template, workspace);
+        var (draft, faults) = fields.Create(body, context.Caller(), template, defaults, workspace);
         if (draft is null)
             return Reply.Refuse(faults!); // one of the two is always there
         if (image is null)

@@ -14,7 +14,8 @@ namespace Miosa.Server.Sandboxes;
 /// <summary>The bodies of create, update, extend and tags: aliases, bounds, and what cannot be honoured. No I/O.</summary>
 internal sealed partial class SandboxFields(Sizes sizes, EnvSeal seal, EgressFields egress, IsolationFields isolation, WorkspaceSet workspaces, ServerSettings settings, TimeProvider time)
 {
-    private const int MaxTimeoutSec = 2_592_000;
+    /// <summary>30 days.</summary>
+    public const int MaxTimeoutSec = 2_592_000;
     private const string PersistentInMetadata = "miosa_persistent";
 
     public static readonly Aliases CreateAliases = new Aliases()
@@ -34,8 +35,6 @@ internal sealed partial class SandboxFields(Sizes sizes, EnvSeal seal, EgressFie
     /// <summary>Refused rather than ignored: the caller would believe it happened.</summary>
     private static readonly string[] NotYet = ["database", "services", "github_repo_url", "github_branch", "github_clone_path"];
 
-    public string DefaultImage => settings.DefaultImage;
-
     [GeneratedRegex(@"\A[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?\z")]
     private static partial Regex SlugPattern();
 
@@ -44,8 +43,9 @@ internal sealed partial class SandboxFields(Sizes sizes, EnvSeal seal, EgressFie
 
     /// <summary>A checked draft in state provisioning, or every fault of the body.</summary>
     /// <param name="template">The tenant's template that <c>template_id</c> names; null for an image.</param>
+    /// <param name="defaults">What the caller's tenant takes where the body names nothing.</param>
     /// <param name="workspace">The workspace it goes into, already looked up.</param>
-    public (Machine? Draft, Refusal? Refusal) Create(Fields fields, Caller caller, TemplateRow? template, WorkspaceRow? workspace = null)
+    public (Machine? Draft, Refusal? Refusal) Create(Fields fields, Caller caller, TemplateRow? template, Defaults defaults, WorkspaceRow? workspace = null)
     {
         UserBound.Apply(fields, caller);
         foreach (var name in NotYet)
@@ -57,9 +57,8 @@ internal sealed partial class SandboxFields(Sizes sizes, EnvSeal seal, EgressFie
             fields.Fail("allow_provision", "is not supported by this server yet; leave it out");
         var ulid = Ulid.NewUlid();
         var now = time.GetUtcNow();
-        var (size, shape) = ShapeOf(fields, template);
+        var (size, shape) = ShapeOf(fields, defaults.Size, template);
         var metadata = fields.Object("metadata");
-        var timeoutSec = fields.Int("timeout_sec", 1, MaxTimeoutSec) ?? settings.DefaultTimeoutSec;
         var draft = new Machine
         {
             Id = Ids.From("sbx", ulid),
@@ -68,7 +67,7 @@ internal sealed partial class SandboxFields(Sizes sizes, EnvSeal seal, EgressFie
             NodeId = settings.Node,
             State = MachineState.Provisioning,
             Epoch = 1,
-            Image = template?.ImageName ?? fields.Text("template_id", 255, ImageName(), "must be a template or an image name") ?? settings.DefaultImage,
+            Image = template?.ImageName ?? fields.Text("template_id", 255, ImageName(), "must be a template or an image name") ?? defaults.Image,
             TemplateId = template?.Id,
             Name = fields.Text("name"),
             // The random part of the id: no two are ever alike, and it is short enough for a host name.
@@ -77,8 +76,8 @@ internal sealed partial class SandboxFields(Sizes sizes, EnvSeal seal, EgressFie
             Vcpus = shape.Vcpus,
             MemoryMb = shape.MemoryMb,
             DiskMb = shape.DiskMb,
-            TimeoutSec = timeoutSec,
-            IdleTimeoutSec = fields.Int("idle_timeout_sec", 0, MaxTimeoutSec) ?? 0,
+            TimeoutSec = fields.Int("timeout_sec", 1, MaxTimeoutSec) ?? defaults.TimeoutSec,
+            IdleTimeoutSec = fields.Int("idle_timeout_sec", 0, MaxTimeoutSec) ?? defaults.IdleTimeoutSec,
             AlwaysOn = fields.Bool("always_on") ?? false,
             Persistent = Persistent(fields, metadata) ?? false,
             Isolation = fields.Has("isolation") ? isolation.Of(fields) : template?.Isolation,
@@ -88,7 +87,7 @@ internal sealed partial class SandboxFields(Sizes sizes, EnvSeal seal, EgressFie
             Tags = Tags(fields),
             Entrypoint = fields.Text("entrypoint", 65536),
             Probe = Probe(fields),
-            Region = fields.Text("region") ?? settings.Region,
+            Region = Region(fields, defaults),
             WorkspaceId = workspace?.Id,
             ProjectId = fields.Text("project_id"),
             ProjectSlug = fields.Text("project_slug"),
@@ -147,7 +146,7 @@ internal sealed partial class SandboxFields(Sizes sizes, EnvSeal seal, EgressFie
 
     public (RowChange? Change, Refusal? Refusal) Update(Fields fields)
     {
-        var named = fields.Has("size") ? ShapeOf(fields).Shape : null;
+        var named = fields.Has("size") ? ShapeOf(fields, defaultSize: null).Shape : null;
         var metadata = fields.Object("metadata");
         string[] nullable = ["name", "external_user_id", "external_project_id", "external_workspace_id"];
         var change = new RowChange
@@ -185,12 +184,12 @@ internal sealed partial class SandboxFields(Sizes sizes, EnvSeal seal, EgressFie
         return fields.Errors() is { } refusal ? (null, refusal) : (change, null);
     }
 
-    private (string? Size, Shape Shape) ShapeOf(Fields fields, TemplateRow? template = null)
+    private (string? Size, Shape Shape) ShapeOf(Fields fields, string? defaultSize, TemplateRow? template = null)
     {
         var cpuCount = fields.Int("cpu_count", 1, Math.Min(64, settings.MaxVcpus));
         var memoryMb = fields.Int("memory_mb", 128, settings.MaxMemoryMb);
         var diskMb = fields.Int("disk_size_mb", 512, settings.MaxDiskMb);
-        var size = fields.Text("size") ?? Sizes.Default;
+        var size = fields.Text("size") ?? defaultSize ?? Sizes.Default;
         if (sizes.Find(size) is not { } named)
         {
             fields.Fail("size", $"must be one of {string.Join(", ", sizes.Names)}, got \"{size}\"");
@@ -210,6 +209,14 @@ internal sealed partial class SandboxFields(Sizes sizes, EnvSeal seal, EgressFie
                 + $"this server gives one machine at most {settings.MaxVcpus}, {settings.MaxMemoryMb} and {settings.MaxDiskMb}");
         }
         return (shape == named ? Sizes.Canonical(size) : null, shape);
+    }
+
+    private string Region(Fields fields, Defaults defaults)
+    {
+        var region = fields.Text("region") ?? defaults.Region;
+        if (region != settings.Region)
+            fields.Fail("region", $"must be a region of this server: \"{settings.Region}\", got \"{region}\"");
+        return region;
     }
 
     private static MachineEnv EnvOf(Fields fields, DateTimeOffset now)

@@ -61,7 +61,7 @@ internal sealed class SandboxView(Sizes sizes, PreviewView previews, WorkspaceSe
             UrlClass = info?.UrlClass,
             StableForEmbedding = info?.StableForEmbedding,
             RecommendedNextAction = info?.RecommendedNextAction,
-            PreviewDomain = previews.Domain,
+            PreviewDomain = previews.DomainOf(row),
             BootPath = row.BootPath,
             BootMs = row.BootMs,
             ExitCode = row.ExitCode,

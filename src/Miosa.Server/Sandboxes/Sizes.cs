@@ -29,6 +29,8 @@ internal sealed class Sizes
 
     public IEnumerable<string> Names => shapes.Keys;
 
+    public IReadOnlyDictionary<string, Shape> All => shapes;
+
     /// <summary>The shape of a name; <c>xlarge</c> is the older spelling of <c>xl</c>.</summary>
     public Shape? Find(string name) => shapes.GetValueOrDefault(Canonical(name));
 

@@ -1,11 +1,16 @@
 using Microsoft.EntityFrameworkCore;
 using Microsoft.EntityFrameworkCore.Design;
+using Microsoft.EntityFrameworkCore.Metadata.Builders;
 using Microsoft.EntityFrameworkCore.Storage.ValueConversion;
 using Miosa.Server.Audit;
+using Miosa.Server.Branding;
 using Miosa.Server.Credits;
 using Miosa.Server.Lifecycle;
 using Miosa.Server.Metering;
+using Miosa.Server.Policies;
+using Miosa.Server.PreviewDomains;
 using Miosa.Server.Quotas;
+using Miosa.Server.Settings;
 using Miosa.Server.Snapshots;
 using Miosa.Server.Templates;
 using Miosa.Server.Webhooks;
@@ -34,6 +39,8 @@ internal sealed class ServerDb(DbContextOptions<ServerDb> options) : DbContext(o
     public DbSet<MeterRow> Meters => Set<MeterRow>();
     public DbSet<SpanRow> Spans => Set<SpanRow>();
     public DbSet<CreditRow> Credits => Set<CreditRow>();
+    public DbSet<PreviewDomainRow> PreviewDomains => Set<PreviewDomainRow>();
+    public DbSet<ProviderKeyRow> ProviderKeys => Set<ProviderKeyRow>();
 
     protected override void ConfigureConventions(ModelConfigurationBuilder configurationBuilder) =>
         // SQLite cannot order its text form of a DateTimeOffset.
@@ -204,12 +211,35 @@ internal sealed class ServerDb(DbContextOptions<ServerDb> options) : DbContext(o
             row.HasKey(c => c.TenantId);
             row.HasOne<TenantRow>().WithMany().HasForeignKey(c => c.TenantId);
         });
+        OneOfTenant<BrandingRow>(modelBuilder, "brandings");
+        OneOfTenant<PolicyRow>(modelBuilder, "policies").Ignore(p => p.Defaults);
+        OneOfTenant<TenantSettingsRow>(modelBuilder, "tenant_settings").Ignore(s => s.Defaults);
+        var domain = OneOfTenant<PreviewDomainRow>(modelBuilder, "preview_domains").Ignore(d => d.IsProven);
+        // Several may claim a domain, one can have it.
+        domain.HasIndex(d => d.Domain).IsUnique().HasFilter("VerifiedAt IS NOT NULL");
+        modelBuilder.Entity<ProviderKeyRow>(row =>
+        {
+            row.ToTable("provider_keys");
+            row.HasKey(k => new { k.TenantId, k.Provider });
+            row.HasOne<TenantRow>().WithMany().HasForeignKey(k => k.TenantId);
+        });
         modelBuilder.Entity<IdempotencyRow>(row =>
         {
             row.ToTable("idempotency");
             row.HasKey(i => new { i.TenantId, i.Method, i.Path, i.Key });
             row.HasIndex(i => i.CreatedAt);
         });
+    }
+
+    /// <summary>A table with at most one row of each tenant, which goes with it.</summary>
+    private static EntityTypeBuilder<TRow> OneOfTenant<TRow>(ModelBuilder modelBuilder, string table)
+        where TRow : class
+    {
+        var row = modelBuilder.Entity<TRow>();
+        row.ToTable(table);
+        row.HasKey(nameof(PreviewDomainRow.TenantId));
+        row.HasOne<TenantRow>().WithOne().HasForeignKey<TRow>(nameof(PreviewDomainRow.TenantId));
+        return row;
     }
 
     public const string SlugIndex = "ux_machines_slug";

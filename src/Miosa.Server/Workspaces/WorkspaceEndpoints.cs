@@ -7,12 +7,14 @@ using Miosa.Server.Lifecycle;
 using Miosa.Server.Metering;
 using Miosa.Server.Quotas;
 using Miosa.Server.Sandboxes;
+using Miosa.Server.Settings;
 using Miosa.Server.Storage;
 
 namespace Miosa.Server.Workspaces;
 
 /// <summary>The group Workspaces of the contract, without members and invitations.</summary>
-internal sealed class WorkspaceEndpoints(WorkspaceSet workspaces, SandboxFields sandboxFields, SandboxList sandboxes, UsageView usage, Database database, TimeProvider time)
+internal sealed class WorkspaceEndpoints(
+    WorkspaceSet workspaces, SandboxFields sandboxFields, SandboxList sandboxes, TenantDefaults tenantDefaults, UsageView usage, Database database, TimeProvider time)
 {
     public static void Map(IEndpointRouteBuilder api)
     {
@@ -97,7 +99,7 @@ internal sealed class WorkspaceEndpoints(WorkspaceSet workspaces, SandboxFields 
             return Reply.Refuse(refusal);
         if (Find(context) is not { } row)
             return NotFound();
-        if (WorkspaceSettings.Faults(body.Body, sandboxFields, context.Caller()) is { } faults)
+        if (WorkspaceSettings.Faults(body.Body, sandboxFields, context.Caller(), tenantDefaults.Of(context.Caller().TenantId)) is { } faults)
             return Reply.Refuse(faults);
         var settings = body.Body.ToJsonString();
         return await ChangeAsync(row, old => old with { Settings = settings }, context.RequestAborted);

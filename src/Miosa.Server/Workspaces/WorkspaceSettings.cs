@@ -20,12 +20,12 @@ internal static class WorkspaceSettings
     private static readonly IReadOnlyList<string> Shape = ["cpu_count", "memory_mb", "disk_size_mb"];
 
     /// <summary>Null when they are fine; else every fault, named as <c>limits.max_sandboxes</c> or <c>defaults.size</c>.</summary>
-    public static Refusal? Faults(JsonObject settings, SandboxFields sandboxes, Caller caller)
+    public static Refusal? Faults(JsonObject settings, SandboxFields sandboxes, Caller caller, Sandboxes.Defaults ofTenant)
     {
         var all = new Fields(settings);
         Caps.Read(all);
         Nested(all, Limits, limits => Caps.Read(limits), Caps.Names);
-        Nested(all, Defaults, defaults => sandboxes.Create(defaults, caller, template: null), DefaultNames);
+        Nested(all, Defaults, defaults => sandboxes.Create(defaults, caller, template: null, ofTenant), DefaultNames);
         return all.Errors();
     }
 

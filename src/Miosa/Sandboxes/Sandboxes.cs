@@ -181,7 +181,7 @@ public sealed class Sandboxes
     private PageFeed<Sandbox> Pages(SandboxFilter? filter) =>
         new(pipeline, (page, _) => SandboxCalls.List(filter, page, PageFeed<Sandbox>.PerPage).To(Handles), static sandbox => sandbox.Id);
 
-    private Page<Sandbox> Handles(Page<SandboxInfo> page) => new() { Data = [.. page.Data.Select(Handle)], Meta = page.Meta, Figures = page.Figures };
+    internal Page<Sandbox> Handles(Page<SandboxInfo> page) => new() { Data = [.. page.Data.Select(Handle)], Meta = page.Meta, Figures = page.Figures };
 
     private static CreateSandboxRequest Request(
         string? image, string? name, string? slug, string? externalUserId, string? externalProjectId, string? externalWorkspaceId, JsonObject? metadata,

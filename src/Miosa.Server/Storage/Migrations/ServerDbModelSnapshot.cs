@@ -98,6 +98,108 @@ namespace Miosa.Server.Storage.Migrations
                     b.ToTable("audit_log", (string)null);
                 });
 
+            modelBuilder.Entity("Miosa.Server.Branding.BrandingRow", b =>
+                {
+                    b.Property<string>("TenantId")
+                        .HasColumnType("TEXT");
+
+                    b.Property<string>("BackgroundColor")
+                        .HasColumnType("TEXT");
+
+                    b.Property<string>("CustomCss")
+                        .HasColumnType("TEXT");
+
+                    b.Property<string>("FaviconUrl")
+                        .HasColumnType("TEXT");
+
+                    b.Property<string>("LogoUrl")
+                        .HasColumnType("TEXT");
+
+                    b.Property<string>("PrimaryColor")
+                        .HasColumnType("TEXT");
+
+                    b.Property<string>("ProductName")
+                        .HasColumnType("TEXT");
+
+                    b.Property<string>("SupportEmail")
+                        .HasColumnType("TEXT");
+
+                    b.Property<string>("SupportUrl")
+                        .HasColumnType("TEXT");
+
+                    b.Property<long>("UpdatedAt")
+                        .HasColumnType("INTEGER");
+
+                    b.Property<string>("Wordmark")
+                        .HasColumnType("TEXT");
+
+                    b.HasKey("TenantId");
+
+                    b.ToTable("brandings", (string)null);
+                });
+
+            modelBuilder.Entity("Miosa.Server.Credits.ChargedRow", b =>
+                {
+                    b.Property<string>("TenantId")
+                        .HasColumnType("TEXT");
+
+                    b.Property<long>("Remainder")
+                        .HasColumnType("INTEGER");
+
+                    b.Property<long>("UntilMs")
+                        .HasColumnType("INTEGER");
+
+                    b.HasKey("TenantId");
+
+                    b.ToTable("credit_charged", (string)null);
+                });
+
+            modelBuilder.Entity("Miosa.Server.Credits.CreditRow", b =>
+                {
+                    b.Property<long>("Position")
+                        .ValueGeneratedOnAdd()
+                        .HasColumnType("INTEGER");
+
+                    b.Property<long>("Amount")
+                        .HasColumnType("INTEGER");
+
+                    b.Property<long>("At")
+                        .HasColumnType("INTEGER");
+
+                    b.Property<long>("BalanceAfter")
+                        .HasColumnType("INTEGER");
+
+                    b.Property<string>("Description")
+                        .IsRequired()
+                        .HasColumnType("TEXT");
+
+                    b.Property<long?>("From")
+                        .HasColumnType("INTEGER");
+
+                    b.Property<string>("Id")
+                        .HasColumnType("TEXT");
+
+                    b.Property<string>("Kind")
+                        .IsRequired()
+                        .HasColumnType("TEXT");
+
+                    b.Property<string>("TenantId")
+                        .IsRequired()
+                        .HasColumnType("TEXT");
+
+                    b.Property<long?>("To")
+                        .HasColumnType("INTEGER");
+
+                    b.HasKey("Position");
+
+                    b.HasIndex("Id")
+                        .IsUnique();
+
+                    b.HasIndex("TenantId", "Position");
+
+                    b.ToTable("credit_entries", (string)null);
+                });
+
             modelBuilder.Entity("Miosa.Server.Lifecycle.Machine", b =>
                 {
                     b.Property<string>("Id")
@@ -261,12 +363,6 @@ namespace Miosa.Server.Storage.Migrations
                     b.Property<string>("WorkspaceId")
                         .HasColumnType("TEXT");
 
-                    b.Property<string>("WorkspaceName")
-                        .HasColumnType("TEXT");
-
-                    b.Property<string>("WorkspaceSlug")
-                        .HasColumnType("TEXT");
-
                     b.HasKey("Id");
 
                     b.HasIndex("DueAt");
@@ -285,7 +381,286 @@ namespace Miosa.Server.Storage.Migrations
                         .HasDatabaseName("ux_machines_slug")
                         .HasFilter("State <> 'destroyed'");
 
+                    b.HasIndex("TenantId", "ExternalUserId", "State")
+                        .HasFilter("State <> 'destroyed'");
+
+                    b.HasIndex("TenantId", "WorkspaceId", "State")
+                        .HasFilter("State <> 'destroyed'");
+
                     b.ToTable("machines", (string)null);
+                });
+
+            modelBuilder.Entity("Miosa.Server.Metering.DiskUseRow", b =>
+                {
+                    b.Property<string>("MachineId")
+                        .HasColumnType("TEXT");
+
+                    b.Property<long>("Bytes")
+                        .HasColumnType("INTEGER");
+
+                    b.HasKey("MachineId");
+
+                    b.ToTable("disk_uses", (string)null);
+                });
+
+            modelBuilder.Entity("Miosa.Server.Metering.MeterClockRow", b =>
+                {
+                    b.Property<int>("Id")
+                        .HasColumnType("INTEGER");
+
+                    b.Property<string>("BootId")
+                        .IsRequired()
+                        .HasColumnType("TEXT");
+
+                    b.Property<long>("MeterMs")
+                        .HasColumnType("INTEGER");
+
+                    b.Property<long>("MonotonicMs")
+                        .HasColumnType("INTEGER");
+
+                    b.HasKey("Id");
+
+                    b.ToTable("meter_clock", (string)null);
+                });
+
+            modelBuilder.Entity("Miosa.Server.Metering.MeterRow", b =>
+                {
+                    b.Property<long>("Id")
+                        .ValueGeneratedOnAdd()
+                        .HasColumnType("INTEGER");
+
+                    b.Property<long>("ComputeRate")
+                        .HasColumnType("INTEGER");
+
+                    b.Property<int>("DiskMb")
+                        .HasColumnType("INTEGER");
+
+                    b.Property<string>("ExternalProjectId")
+                        .HasColumnType("TEXT");
+
+                    b.Property<string>("ExternalUserId")
+                        .HasColumnType("TEXT");
+
+                    b.Property<string>("ExternalWorkspaceId")
+                        .HasColumnType("TEXT");
+
+                    b.Property<bool>("IsRunning")
+                        .HasColumnType("INTEGER");
+
+                    b.Property<string>("Kind")
+                        .IsRequired()
+                        .HasColumnType("TEXT");
+
+                    b.Property<int>("MemoryMb")
+                        .HasColumnType("INTEGER");
+
+                    b.Property<long>("StorageRate")
+                        .HasColumnType("INTEGER");
+
+                    b.Property<string>("TenantId")
+                        .IsRequired()
+                        .HasColumnType("TEXT");
+
+                    b.Property<int>("Vcpus")
+                        .HasColumnType("INTEGER");
+
+                    b.Property<string>("WorkspaceId")
+                        .HasColumnType("TEXT");
+
+                    b.HasKey("Id");
+
+                    b.HasIndex("TenantId", "ExternalUserId", "Vcpus", "MemoryMb", "DiskMb");
+
+                    b.ToTable("usage_meters", (string)null);
+                });
+
+            modelBuilder.Entity("Miosa.Server.Metering.SpanRow", b =>
+                {
+                    b.Property<long>("Id")
+                        .ValueGeneratedOnAdd()
+                        .HasColumnType("INTEGER");
+
+                    b.Property<long>("From")
+                        .HasColumnType("INTEGER");
+
+                    b.Property<bool>("IsFirst")
+                        .HasColumnType("INTEGER");
+
+                    b.Property<string>("MachineId")
+                        .IsRequired()
+                        .HasColumnType("TEXT");
+
+                    b.Property<long>("MeterId")
+                        .HasColumnType("INTEGER");
+
+                    b.Property<long>("To")
+                        .HasColumnType("INTEGER");
+
+                    b.HasKey("Id");
+
+                    b.HasIndex("MachineId")
+                        .IsUnique()
+                        .HasDatabaseName("ux_usage_spans_open")
+                        .HasFilter("\"To\" = 9223372036854775807");
+
+                    b.HasIndex("MachineId", "From");
+
+                    b.HasIndex("To", "From", "MeterId");
+
+                    b.HasIndex("MeterId", "To", "From", "IsFirst");
+
+                    b.ToTable("usage_spans", (string)null);
+                });
+
+            modelBuilder.Entity("Miosa.Server.Policies.PolicyRow", b =>
+                {
+                    b.Property<string>("TenantId")
+                        .HasColumnType("TEXT");
+
+                    b.Property<int?>("DefaultIdleTimeoutSec")
+                        .HasColumnType("INTEGER");
+
+                    b.Property<int?>("DefaultTimeoutSec")
+                        .HasColumnType("INTEGER");
+
+                    b.Property<int?>("MaxSandboxes")
+                        .HasColumnType("INTEGER");
+
+                    b.Property<long>("UpdatedAt")
+                        .HasColumnType("INTEGER");
+
+                    b.HasKey("TenantId");
+
+                    b.ToTable("policies", (string)null);
+                });
+
+            modelBuilder.Entity("Miosa.Server.PreviewDomains.PreviewDomainRow", b =>
+                {
+                    b.Property<string>("TenantId")
+                        .HasColumnType("TEXT");
+
+                    b.Property<long?>("CheckedAt")
+                        .HasColumnType("INTEGER");
+
+                    b.Property<long>("CreatedAt")
+                        .HasColumnType("INTEGER");
+
+                    b.Property<string>("Domain")
+                        .IsRequired()
+                        .HasColumnType("TEXT");
+
+                    b.Property<long?>("DueAt")
+                        .HasColumnType("INTEGER");
+
+                    b.Property<long?>("MissingSince")
+                        .HasColumnType("INTEGER");
+
+                    b.Property<long?>("VerifiedAt")
+                        .HasColumnType("INTEGER");
+
+                    b.Property<bool?>("WasProven")
+                        .HasColumnType("INTEGER");
+
+                    b.HasKey("TenantId");
+
+                    b.HasIndex("Domain")
+                        .IsUnique()
+                        .HasFilter("VerifiedAt IS NOT NULL");
+
+                    b.ToTable("preview_domains", (string)null);
+                });
+
+            modelBuilder.Entity("Miosa.Server.Quotas.QuotaRow", b =>
+                {
+                    b.Property<string>("TenantId")
+                        .HasColumnType("TEXT");
+
+                    b.Property<string>("Subject")
+                        .HasColumnType("TEXT");
+
+                    b.Property<string>("ExternalUserId")
+                        .HasColumnType("TEXT");
+
+                    b.Property<int?>("MaxConcurrent")
+                        .HasColumnType("INTEGER");
+
+                    b.Property<long?>("MaxCreditCents")
+                        .HasColumnType("INTEGER");
+
+                    b.Property<int?>("MaxSandboxes")
+                        .HasColumnType("INTEGER");
+
+                    b.Property<int?>("MaxStorageGb")
+                        .HasColumnType("INTEGER");
+
+                    b.Property<long>("UpdatedAt")
+                        .HasColumnType("INTEGER");
+
+                    b.HasKey("TenantId", "Subject", "ExternalUserId");
+
+                    b.ToTable("quotas", (string)null);
+                });
+
+            modelBuilder.Entity("Miosa.Server.Settings.ProviderKeyRow", b =>
+                {
+                    b.Property<string>("TenantId")
+                        .HasColumnType("TEXT");
+
+                    b.Property<string>("Provider")
+                        .HasColumnType("TEXT");
+
+                    b.Property<long>("CreatedAt")
+                        .HasColumnType("INTEGER");
+
+                    b.Property<string>("Masked")
+                        .IsRequired()
+                        .HasColumnType("TEXT");
+
+                    b.Property<byte[]>("Sealed")
+                        .IsRequired()
+                        .HasColumnType("BLOB");
+
+                    b.Property<long>("UpdatedAt")
+                        .HasColumnType("INTEGER");
+
+                    b.HasKey("TenantId", "Provider");
+
+                    b.ToTable("provider_keys", (string)null);
+                });
+
+            modelBuilder.Entity("Miosa.Server.Settings.TenantSettingsRow", b =>
+                {
+                    b.Property<string>("TenantId")
+                        .HasColumnType("TEXT");
+
+                    b.Property<int?>("AutoStopDefault")
+                        .HasColumnType("INTEGER");
+
+                    b.Property<string>("DefaultComputerSize")
+                        .HasColumnType("TEXT");
+
+                    b.Property<string>("DefaultImage")
+                        .HasColumnType("TEXT");
+
+                    b.Property<string>("DefaultRegion")
+                        .HasColumnType("TEXT");
+
+                    b.Property<int?>("DefaultSandboxTimeoutSec")
+                        .HasColumnType("INTEGER");
+
+                    b.Property<string>("DeploymentDomain")
+                        .HasColumnType("TEXT");
+
+                    b.Property<string>("Other")
+                        .IsRequired()
+                        .HasColumnType("TEXT");
+
+                    b.Property<long>("UpdatedAt")
+                        .HasColumnType("INTEGER");
+
+                    b.HasKey("TenantId");
+
+                    b.ToTable("tenant_settings", (string)null);
                 });
 
             modelBuilder.Entity("Miosa.Server.Snapshots.SnapshotRow", b =>
@@ -973,11 +1348,157 @@ namespace Miosa.Server.Storage.Migrations
                     b.ToTable("webhooks", (string)null);
                 });
 
+            modelBuilder.Entity("Miosa.Server.Workspaces.WorkspaceRow", b =>
+                {
+                    b.Property<string>("Id")
+                        .HasColumnType("TEXT");
+
+                    b.Property<long>("CreatedAt")
+                        .HasColumnType("INTEGER");
+
+                    b.Property<string>("Description")
+                        .HasColumnType("TEXT");
+
+                    b.Property<string>("ExternalWorkspaceId")
+                        .HasColumnType("TEXT");
+
+                    b.Property<string>("Metadata")
+                        .IsRequired()
+                        .HasColumnType("TEXT");
+
+                    b.Property<string>("Name")
+                        .IsRequired()
+                        .HasColumnType("TEXT");
+
+                    b.Property<string>("Settings")
+                        .IsRequired()
+                        .HasColumnType("TEXT");
+
+                    b.Property<string>("Slug")
+                        .IsRequired()
+                        .HasColumnType("TEXT");
+
+                    b.Property<string>("TenantId")
+                        .IsRequired()
+                        .HasColumnType("TEXT");
+
+                    b.Property<long>("UpdatedAt")
+                        .HasColumnType("INTEGER");
+
+                    b.HasKey("Id");
+
+                    b.HasIndex("TenantId", "CreatedAt");
+
+                    b.HasIndex("TenantId", "Slug")
+                        .IsUnique();
+
+                    b.ToTable("workspaces", (string)null);
+                });
+
+            modelBuilder.Entity("Miosa.Server.Branding.BrandingRow", b =>
+                {
+                    b.HasOne("Miosa.Server.Storage.TenantRow", null)
+                        .WithOne()
+                        .HasForeignKey("Miosa.Server.Branding.BrandingRow", "TenantId")
+                        .OnDelete(DeleteBehavior.Cascade)
+                        .IsRequired();
+                });
+
+            modelBuilder.Entity("Miosa.Server.Credits.ChargedRow", b =>
+                {
+                    b.HasOne("Miosa.Server.Storage.TenantRow", null)
+                        .WithMany()
+                        .HasForeignKey("TenantId")
+                        .OnDelete(DeleteBehavior.Cascade)
+                        .IsRequired();
+                });
+
+            modelBuilder.Entity("Miosa.Server.Credits.CreditRow", b =>
+                {
+                    b.HasOne("Miosa.Server.Storage.TenantRow", null)
+                        .WithMany()
+                        .HasForeignKey("TenantId")
+                        .OnDelete(DeleteBehavior.Cascade)
+                        .IsRequired();
+                });
+
             modelBuilder.Entity("Miosa.Server.Lifecycle.Machine", b =>
                 {
                     b.HasOne("Miosa.Server.Storage.TenantRow", null)
                         .WithMany()
                         .HasForeignKey("TenantId")
+                        .OnDelete(DeleteBehavior.Cascade)
+                        .IsRequired();
+                });
+
+            modelBuilder.Entity("Miosa.Server.Metering.DiskUseRow", b =>
+                {
+                    b.HasOne("Miosa.Server.Lifecycle.Machine", null)
+                        .WithMany()
+                        .HasForeignKey("MachineId")
+                        .OnDelete(DeleteBehavior.Cascade)
+                        .IsRequired();
+                });
+
+            modelBuilder.Entity("Miosa.Server.Metering.MeterRow", b =>
+                {
+                    b.HasOne("Miosa.Server.Storage.TenantRow", null)
+                        .WithMany()
+                        .HasForeignKey("TenantId")
+                        .OnDelete(DeleteBehavior.Cascade)
+                        .IsRequired();
+                });
+
+            modelBuilder.Entity("Miosa.Server.Metering.SpanRow", b =>
+                {
+                    b.HasOne("Miosa.Server.Metering.MeterRow", null)
+                        .WithMany()
+                        .HasForeignKey("MeterId")
+                        .OnDelete(DeleteBehavior.Cascade)
+                        .IsRequired();
+                });
+
+            modelBuilder.Entity("Miosa.Server.Policies.PolicyRow", b =>
+                {
+                    b.HasOne("Miosa.Server.Storage.TenantRow", null)
+                        .WithOne()
+                        .HasForeignKey("Miosa.Server.Policies.PolicyRow", "TenantId")
+                        .OnDelete(DeleteBehavior.Cascade)
+                        .IsRequired();
+                });
+
+            modelBuilder.Entity("Miosa.Server.PreviewDomains.PreviewDomainRow", b =>
+                {
+                    b.HasOne("Miosa.Server.Storage.TenantRow", null)
+                        .WithOne()
+                        .HasForeignKey("Miosa.Server.PreviewDomains.PreviewDomainRow", "TenantId")
+                        .OnDelete(DeleteBehavior.Cascade)
+                        .IsRequired();
+                });
+
+            modelBuilder.Entity("Miosa.Server.Quotas.QuotaRow", b =>
+                {
+                    b.HasOne("Miosa.Server.Storage.TenantRow", null)
+                        .WithMany()
+                        .HasForeignKey("TenantId")
+                        .OnDelete(DeleteBehavior.Cascade)
+                        .IsRequired();
+                });
+
+            modelBuilder.Entity("Miosa.Server.Settings.ProviderKeyRow", b =>
+                {
+                    b.HasOne("Miosa.Server.Storage.TenantRow", null)
+                        .WithMany()
+                        .HasForeignKey("TenantId")
+                        .OnDelete(DeleteBehavior.Cascade)
+                        .IsRequired();
+                });
+
+            modelBuilder.Entity("Miosa.Server.Settings.TenantSettingsRow", b =>
+                {
+                    b.HasOne("Miosa.Server.Storage.TenantRow", null)
+                        .WithOne()
+                        .HasForeignKey("Miosa.Server.Settings.TenantSettingsRow", "TenantId")
                         .OnDelete(DeleteBehavior.Cascade)
                         .IsRequired();
                 });
@@ -1027,6 +1548,15 @@ namespace Miosa.Server.Storage.Migrations
                 });
 
             modelBuilder.Entity("Miosa.Server.Webhooks.WebhookRow", b =>
+                {
+                    b.HasOne("Miosa.Server.Storage.TenantRow", null)
+                        .WithMany()
+                        .HasForeignKey("TenantId")
+                        .OnDelete(DeleteBehavior.Cascade)
+                        .IsRequired();
+                });
+
+            modelBuilder.Entity("Miosa.Server.Workspaces.WorkspaceRow", b =>
                 {
                     b.HasOne("Miosa.Server.Storage.TenantRow", null)
                         .WithMany()

@@ -10,14 +10,198 @@ using Miosa.Server.Storage;
 namespace Miosa.Server.Storage.Migrations
 {
     [DbContext(typeof(ServerDb))]
-    [Migration("20261130023910_Webhooks")]
-    partial class Webhooks
+    [Migration("20261130032425_Platform")]
+    partial class Platform
     {
         /// <inheritdoc />
         protected override void BuildTargetModel(ModelBuilder modelBuilder)
         {
 #pragma warning disable 612, 618
             modelBuilder.HasAnnotation("ProductVersion", "10.0.14");
+
+            modelBuilder.Entity("Miosa.Server.Audit.AuditRow", b =>
+                {
+                    b.Property<long>("Position")
+                        .ValueGeneratedOnAdd()
+                        .HasColumnType("INTEGER");
+
+                    b.Property<string>("Action")
+                        .IsRequired()
+                        .HasColumnType("TEXT");
+
+                    b.Property<string>("ActorId")
+                        .IsRequired()
+                        .HasColumnType("TEXT");
+
+                    b.Property<string>("ActorName")
+                        .HasColumnType("TEXT");
+
+                    b.Property<string>("ActorType")
+                        .IsRequired()
+                        .HasColumnType("TEXT");
+
+                    b.Property<long>("At")
+                        .HasColumnType("INTEGER");
+
+                    b.Property<string>("Code")
+                        .HasColumnType("TEXT");
+
+                    b.Property<string>("ExternalProjectId")
+                        .HasColumnType("TEXT");
+
+                    b.Property<string>("ExternalUserId")
+                        .HasColumnType("TEXT");
+
+                    b.Property<string>("ExternalWorkspaceId")
+                        .HasColumnType("TEXT");
+
+                    b.Property<string>("Id")
+                        .IsRequired()
+                        .HasColumnType("TEXT");
+
+                    b.Property<string>("Ip")
+                        .HasColumnType("TEXT");
+
+                    b.Property<string>("Metadata")
+                        .IsRequired()
+                        .HasColumnType("TEXT");
+
+                    b.Property<string>("RequestId")
+                        .HasColumnType("TEXT");
+
+                    b.Property<string>("Resource")
+                        .IsRequired()
+                        .HasColumnType("TEXT");
+
+                    b.Property<string>("ResourceId")
+                        .HasColumnType("TEXT");
+
+                    b.Property<int>("Status")
+                        .HasColumnType("INTEGER");
+
+                    b.Property<string>("TenantId")
+                        .IsRequired()
+                        .HasColumnType("TEXT");
+
+                    b.Property<string>("TokenId")
+                        .HasColumnType("TEXT");
+
+                    b.Property<string>("UserAgent")
+                        .HasColumnType("TEXT");
+
+                    b.Property<string>("WorkspaceId")
+                        .HasColumnType("TEXT");
+
+                    b.HasKey("Position");
+
+                    b.HasIndex("At");
+
+                    b.HasIndex("TenantId", "Position");
+
+                    b.ToTable("audit_log", (string)null);
+                });
+
+            modelBuilder.Entity("Miosa.Server.Branding.BrandingRow", b =>
+                {
+                    b.Property<string>("TenantId")
+                        .HasColumnType("TEXT");
+
+                    b.Property<string>("BackgroundColor")
+                        .HasColumnType("TEXT");
+
+                    b.Property<string>("CustomCss")
+                        .HasColumnType("TEXT");
+
+                    b.Property<string>("FaviconUrl")
+                        .HasColumnType("TEXT");
+
+                    b.Property<string>("LogoUrl")
+                        .HasColumnType("TEXT");
+
+                    b.Property<string>("PrimaryColor")
+                        .HasColumnType("TEXT");
+
+                    b.Property<string>("ProductName")
+                        .HasColumnType("TEXT");
+
+                    b.Property<string>("SupportEmail")
+                        .HasColumnType("TEXT");
+
+                    b.Property<string>("SupportUrl")
+                        .HasColumnType("TEXT");
+
+                    b.Property<long>("UpdatedAt")
+                        .HasColumnType("INTEGER");
+
+                    b.Property<string>("Wordmark")
+                        .HasColumnType("TEXT");
+
+                    b.HasKey("TenantId");
+
+                    b.ToTable("brandings", (string)null);
+                });
+
+            modelBuilder.Entity("Miosa.Server.Credits.ChargedRow", b =>
+                {
+                    b.Property<string>("TenantId")
+                        .HasColumnType("TEXT");
+
+                    b.Property<long>("Remainder")
+                        .HasColumnType("INTEGER");
+
+                    b.Property<long>("UntilMs")
+                        .HasColumnType("INTEGER");
+
+                    b.HasKey("TenantId");
+
+                    b.ToTable("credit_charged", (string)null);
+                });
+
+            modelBuilder.Entity("Miosa.Server.Credits.CreditRow", b =>
+                {
+                    b.Property<long>("Position")
+                        .ValueGeneratedOnAdd()
+                        .HasColumnType("INTEGER");
+
+                    b.Property<long>("Amount")
+                        .HasColumnType("INTEGER");
+
+                    b.Property<long>("At")
+                        .HasColumnType("INTEGER");
+
+                    b.Property<long>("BalanceAfter")
+                        .HasColumnType("INTEGER");
+
+                    b.Property<string>("Description")
+                        .IsRequired()
+                        .HasColumnType("TEXT");
+
+                    b.Property<long?>("From")
+                        .HasColumnType("INTEGER");
+
+                    b.Property<string>("Id")
+                        .HasColumnType("TEXT");
+
+                    b.Property<string>("Kind")
+                        .IsRequired()
+                        .HasColumnType("TEXT");
+
+                    b.Property<string>("TenantId")
+                        .IsRequired()
+                        .HasColumnType("TEXT");
+
+                    b.Property<long?>("To")
+                        .HasColumnType("INTEGER");
+
+                    b.HasKey("Position");
+
+                    b.HasIndex("Id")
+                        .IsUnique();
+
+                    b.HasIndex("TenantId", "Position");
+
+                    b.ToTable("credit_entries", (string)null);
+                });
 
             modelBuilder.Entity("Miosa.Server.Lifecycle.Machine", b =>
                 {
@@ -182,12 +366,6 @@ namespace Miosa.Server.Storage.Migrations
                     b.Property<string>("WorkspaceId")
                         .HasColumnType("TEXT");
 
-                    b.Property<string>("WorkspaceName")
-                        .HasColumnType("TEXT");
-
-                    b.Property<string>("WorkspaceSlug")
-                        .HasColumnType("TEXT");
-
                     b.HasKey("Id");
 
                     b.HasIndex("DueAt");
@@ -206,7 +384,286 @@ namespace Miosa.Server.Storage.Migrations
                         .HasDatabaseName("ux_machines_slug")
                         .HasFilter("State <> 'destroyed'");
 
+                    b.HasIndex("TenantId", "ExternalUserId", "State")
+                        .HasFilter("State <> 'destroyed'");
+
+                    b.HasIndex("TenantId", "WorkspaceId", "State")
+                        .HasFilter("State <> 'destroyed'");
+
                     b.ToTable("machines", (string)null);
+                });
+
+            modelBuilder.Entity("Miosa.Server.Metering.DiskUseRow", b =>
+                {
+                    b.Property<string>("MachineId")
+                        .HasColumnType("TEXT");
+
+                    b.Property<long>("Bytes")
+                        .HasColumnType("INTEGER");
+
+                    b.HasKey("MachineId");
+
+                    b.ToTable("disk_uses", (string)null);
+                });
+
+            modelBuilder.Entity("Miosa.Server.Metering.MeterClockRow", b =>
+                {
+                    b.Property<int>("Id")
+                        .HasColumnType("INTEGER");
+
+                    b.Property<string>("BootId")
+                        .IsRequired()
+                        .HasColumnType("TEXT");
+
+                    b.Property<long>("MeterMs")
+                        .HasColumnType("INTEGER");
+
+                    b.Property<long>("MonotonicMs")
+                        .HasColumnType("INTEGER");
+
+                    b.HasKey("Id");
+
+                    b.ToTable("meter_clock", (string)null);
+                });
+
+            modelBuilder.Entity("Miosa.Server.Metering.MeterRow", b =>
+                {
+                    b.Property<long>("Id")
+                        .ValueGeneratedOnAdd()
+                        .HasColumnType("INTEGER");
+
+                    b.Property<long>("ComputeRate")
+                        .HasColumnType("INTEGER");
+
+                    b.Property<int>("DiskMb")
+                        .HasColumnType("INTEGER");
+
+                    b.Property<string>("ExternalProjectId")
+                        .HasColumnType("TEXT");
+
+                    b.Property<string>("ExternalUserId")
+                        .HasColumnType("TEXT");
+
+                    b.Property<string>("ExternalWorkspaceId")
+                        .HasColumnType("TEXT");
+
+                    b.Property<bool>("IsRunning")
+                        .HasColumnType("INTEGER");
+
+                    b.Property<string>("Kind")
+                        .IsRequired()
+                        .HasColumnType("TEXT");
+
+                    b.Property<int>("MemoryMb")
+                        .HasColumnType("INTEGER");
+
+                    b.Property<long>("StorageRate")
+                        .HasColumnType("INTEGER");
+
+                    b.Property<string>("TenantId")
+                        .IsRequired()
+                        .HasColumnType("TEXT");
+
+                    b.Property<int>("Vcpus")
+                        .HasColumnType("INTEGER");
+
+                    b.Property<string>("WorkspaceId")
+                        .HasColumnType("TEXT");
+
+                    b.HasKey("Id");
+
+                    b.HasIndex("TenantId", "ExternalUserId", "Vcpus", "MemoryMb", "DiskMb");
+
+                    b.ToTable("usage_meters", (string)null);
+                });
+
+            modelBuilder.Entity("Miosa.Server.Metering.SpanRow", b =>
+                {
+                    b.Property<long>("Id")
+                        .ValueGeneratedOnAdd()
+                        .HasColumnType("INTEGER");
+
+                    b.Property<long>("From")
+                        .HasColumnType("INTEGER");
+
+                    b.Property<bool>("IsFirst")
+                        .HasColumnType("INTEGER");
+
+                    b.Property<string>("MachineId")
+                        .IsRequired()
+                        .HasColumnType("TEXT");
+
+                    b.Property<long>("MeterId")
+                        .HasColumnType("INTEGER");
+
+                    b.Property<long>("To")
+                        .HasColumnType("INTEGER");
+
+                    b.HasKey("Id");
+
+                    b.HasIndex("MachineId")
+                        .IsUnique()
+                        .HasDatabaseName("ux_usage_spans_open")
+                        .HasFilter("\"To\" = 9223372036854775807");
+
+                    b.HasIndex("MachineId", "From");
+
+                    b.HasIndex("To", "From", "MeterId");
+
+                    b.HasIndex("MeterId", "To", "From", "IsFirst");
+
+                    b.ToTable("usage_spans", (string)null);
+                });
+
+            modelBuilder.Entity("Miosa.Server.Policies.PolicyRow", b =>
+                {
+                    b.Property<string>("TenantId")
+                        .HasColumnType("TEXT");
+
+                    b.Property<int?>("DefaultIdleTimeoutSec")
+                        .HasColumnType("INTEGER");
+
+                    b.Property<int?>("DefaultTimeoutSec")
+                        .HasColumnType("INTEGER");
+
+                    b.Property<int?>("MaxSandboxes")
+                        .HasColumnType("INTEGER");
+
+                    b.Property<long>("UpdatedAt")
+                        .HasColumnType("INTEGER");
+
+                    b.HasKey("TenantId");
+
+                    b.ToTable("policies", (string)null);
+                });
+
+            modelBuilder.Entity("Miosa.Server.PreviewDomains.PreviewDomainRow", b =>
+                {
+                    b.Property<string>("TenantId")
+                        .HasColumnType("TEXT");
+
+                    b.Property<long?>("CheckedAt")
+                        .HasColumnType("INTEGER");
+
+                    b.Property<long>("CreatedAt")
+                        .HasColumnType("INTEGER");
+
+                    b.Property<string>("Domain")
+                        .IsRequired()
+                        .HasColumnType("TEXT");
+
+                    b.Property<long?>("DueAt")
+                        .HasColumnType("INTEGER");
+
+                    b.Property<long?>("MissingSince")
+                        .HasColumnType("INTEGER");
+
+                    b.Property<long?>("VerifiedAt")
+                        .HasColumnType("INTEGER");
+
+                    b.Property<bool?>("WasProven")
+                        .HasColumnType("INTEGER");
+
+                    b.HasKey("TenantId");
+
+                    b.HasIndex("Domain")
+                        .IsUnique()
+                        .HasFilter("VerifiedAt IS NOT NULL");
+
+                    b.ToTable("preview_domains", (string)null);
+                });
+
+            modelBuilder.Entity("Miosa.Server.Quotas.QuotaRow", b =>
+                {
+                    b.Property<string>("TenantId")
+                        .HasColumnType("TEXT");
+
+                    b.Property<string>("Subject")
+                        .HasColumnType("TEXT");
+
+                    b.Property<string>("ExternalUserId")
+                        .HasColumnType("TEXT");
+
+                    b.Property<int?>("MaxConcurrent")
+                        .HasColumnType("INTEGER");
+
+                    b.Property<long?>("MaxCreditCents")
+                        .HasColumnType("INTEGER");
+
+                    b.Property<int?>("MaxSandboxes")
+                        .HasColumnType("INTEGER");
+
+                    b.Property<int?>("MaxStorageGb")
+                        .HasColumnType("INTEGER");
+
+                    b.Property<long>("UpdatedAt")
+                        .HasColumnType("INTEGER");
+
+                    b.HasKey("TenantId", "Subject", "ExternalUserId");
+
+                    b.ToTable("quotas", (string)null);
+                });
+
+            modelBuilder.Entity("Miosa.Server.Settings.ProviderKeyRow", b =>
+                {
+                    b.Property<string>("TenantId")
+                        .HasColumnType("TEXT");
+
+                    b.Property<string>("Provider")
+                        .HasColumnType("TEXT");
+
+                    b.Property<long>("CreatedAt")
+                        .HasColumnType("INTEGER");
+
+                    b.Property<string>("Masked")
+                        .IsRequired()
+                        .HasColumnType("TEXT");
+
+                    b.Property<byte[]>("Sealed")
+                        .IsRequired()
+                        .HasColumnType("BLOB");
+
+                    b.Property<long>("UpdatedAt")
+                        .HasColumnType("INTEGER");
+
+                    b.HasKey("TenantId", "Provider");
+
+                    b.ToTable("provider_keys", (string)null);
+                });
+
+            modelBuilder.Entity("Miosa.Server.Settings.TenantSettingsRow", b =>
+                {
+                    b.Property<string>("TenantId")
+                        .HasColumnType("TEXT");
+
+                    b.Property<int?>("AutoStopDefault")
+                        .HasColumnType("INTEGER");
+
+                    b.Property<string>("DefaultComputerSize")
+                        .HasColumnType("TEXT");
+
+                    b.Property<string>("DefaultImage")
+                        .HasColumnType("TEXT");
+
+                    b.Property<string>("DefaultRegion")
+                        .HasColumnType("TEXT");
+
+                    b.Property<int?>("DefaultSandboxTimeoutSec")
+                        .HasColumnType("INTEGER");
+
+                    b.Property<string>("DeploymentDomain")
+                        .HasColumnType("TEXT");
+
+                    b.Property<string>("Other")
+                        .IsRequired()
+                        .HasColumnType("TEXT");
+
+                    b.Property<long>("UpdatedAt")
+                        .HasColumnType("INTEGER");
+
+                    b.HasKey("TenantId");
+
+                    b.ToTable("tenant_settings", (string)null);
                 });
 
             modelBuilder.Entity("Miosa.Server.Snapshots.SnapshotRow", b =>
@@ -377,12 +834,21 @@ namespace Miosa.Server.Storage.Migrations
                     b.Property<long?>("ExpiresAt")
                         .HasColumnType("INTEGER");
 
+                    b.Property<string>("ExternalUserId")
+                        .HasColumnType("TEXT");
+
                     b.Property<byte[]>("Hash")
                         .IsRequired()
                         .HasColumnType("BLOB");
 
                     b.Property<long?>("LastUsedAt")
                         .HasColumnType("INTEGER");
+
+                    b.Property<string>("Metadata")
+                        .IsRequired()
+                        .ValueGeneratedOnAdd()
+                        .HasColumnType("TEXT")
+                        .HasDefaultValue("{}");
 
                     b.Property<string>("Name")
                         .IsRequired()
@@ -392,6 +858,15 @@ namespace Miosa.Server.Storage.Migrations
                         .IsRequired()
                         .HasColumnType("TEXT");
 
+                    b.Property<string>("Purpose")
+                        .IsRequired()
+                        .ValueGeneratedOnAdd()
+                        .HasColumnType("TEXT")
+                        .HasDefaultValue("api");
+
+                    b.Property<int?>("RateLimitRpm")
+                        .HasColumnType("INTEGER");
+
                     b.Property<long?>("RevokedAt")
                         .HasColumnType("INTEGER");
 
@@ -400,8 +875,13 @@ namespace Miosa.Server.Storage.Migrations
                         .HasColumnType("TEXT");
 
                     b.Property<string>("TenantId")
-                        .IsRequired()
                         .HasColumnType("TEXT");
+
+                    b.Property<string>("Type")
+                        .IsRequired()
+                        .ValueGeneratedOnAdd()
+                        .HasColumnType("TEXT")
+                        .HasDefaultValue("user");
 
                     b.HasKey("Id");
 
@@ -410,6 +890,19 @@ namespace Miosa.Server.Storage.Migrations
                     b.HasIndex("TenantId");
 
                     b.ToTable("api_keys", (string)null);
+                });
+
+            modelBuilder.Entity("Miosa.Server.Storage.MarkRow", b =>
+                {
+                    b.Property<string>("Name")
+                        .HasColumnType("TEXT");
+
+                    b.Property<long>("Value")
+                        .HasColumnType("INTEGER");
+
+                    b.HasKey("Name");
+
+                    b.ToTable("marks", (string)null);
                 });
 
             modelBuilder.Entity("Miosa.Server.Storage.PreviewGrantRow", b =>
@@ -858,11 +1351,157 @@ namespace Miosa.Server.Storage.Migrations
                     b.ToTable("webhooks", (string)null);
                 });
 
+            modelBuilder.Entity("Miosa.Server.Workspaces.WorkspaceRow", b =>
+                {
+                    b.Property<string>("Id")
+                        .HasColumnType("TEXT");
+
+                    b.Property<long>("CreatedAt")
+                        .HasColumnType("INTEGER");
+
+                    b.Property<string>("Description")
+                        .HasColumnType("TEXT");
+
+                    b.Property<string>("ExternalWorkspaceId")
+                        .HasColumnType("TEXT");
+
+                    b.Property<string>("Metadata")
+                        .IsRequired()
+                        .HasColumnType("TEXT");
+
+                    b.Property<string>("Name")
+                        .IsRequired()
+                        .HasColumnType("TEXT");
+
+                    b.Property<string>("Settings")
+                        .IsRequired()
+                        .HasColumnType("TEXT");
+
+                    b.Property<string>("Slug")
+                        .IsRequired()
+                        .HasColumnType("TEXT");
+
+                    b.Property<string>("TenantId")
+                        .IsRequired()
+                        .HasColumnType("TEXT");
+
+                    b.Property<long>("UpdatedAt")
+                        .HasColumnType("INTEGER");
+
+                    b.HasKey("Id");
+
+                    b.HasIndex("TenantId", "CreatedAt");
+
+                    b.HasIndex("TenantId", "Slug")
+                        .IsUnique();
+
+                    b.ToTable("workspaces", (string)null);
+                });
+
+            modelBuilder.Entity("Miosa.Server.Branding.BrandingRow", b =>
+                {
+                    b.HasOne("Miosa.Server.Storage.TenantRow", null)
+                        .WithOne()
+                        .HasForeignKey("Miosa.Server.Branding.BrandingRow", "TenantId")
+                        .OnDelete(DeleteBehavior.Cascade)
+                        .IsRequired();
+                });
+
+            modelBuilder.Entity("Miosa.Server.Credits.ChargedRow", b =>
+                {
+                    b.HasOne("Miosa.Server.Storage.TenantRow", null)
+                        .WithMany()
+                        .HasForeignKey("TenantId")
+                        .OnDelete(DeleteBehavior.Cascade)
+                        .IsRequired();
+                });
+
+            modelBuilder.Entity("Miosa.Server.Credits.CreditRow", b =>
+                {
+                    b.HasOne("Miosa.Server.Storage.TenantRow", null)
+                        .WithMany()
+                        .HasForeignKey("TenantId")
+                        .OnDelete(DeleteBehavior.Cascade)
+                        .IsRequired();
+                });
+
             modelBuilder.Entity("Miosa.Server.Lifecycle.Machine", b =>
                 {
                     b.HasOne("Miosa.Server.Storage.TenantRow", null)
                         .WithMany()
                         .HasForeignKey("TenantId")
+                        .OnDelete(DeleteBehavior.Cascade)
+                        .IsRequired();
+                });
+
+            modelBuilder.Entity("Miosa.Server.Metering.DiskUseRow", b =>
+                {
+                    b.HasOne("Miosa.Server.Lifecycle.Machine", null)
+                        .WithMany()
+                        .HasForeignKey("MachineId")
+                        .OnDelete(DeleteBehavior.Cascade)
+                        .IsRequired();
+                });
+
+            modelBuilder.Entity("Miosa.Server.Metering.MeterRow", b =>
+                {
+                    b.HasOne("Miosa.Server.Storage.TenantRow", null)
+                        .WithMany()
+                        .HasForeignKey("TenantId")
+                        .OnDelete(DeleteBehavior.Cascade)
+                        .IsRequired();
+                });
+
+            modelBuilder.Entity("Miosa.Server.Metering.SpanRow", b =>
+                {
+                    b.HasOne("Miosa.Server.Metering.MeterRow", null)
+                        .WithMany()
+                        .HasForeignKey("MeterId")
+                        .OnDelete(DeleteBehavior.Cascade)
+                        .IsRequired();
+                });
+
+            modelBuilder.Entity("Miosa.Server.Policies.PolicyRow", b =>
+                {
+                    b.HasOne("Miosa.Server.Storage.TenantRow", null)
+                        .WithOne()
+                        .HasForeignKey("Miosa.Server.Policies.PolicyRow", "TenantId")
+                        .OnDelete(DeleteBehavior.Cascade)
+                        .IsRequired();
+                });
+
+            modelBuilder.Entity("Miosa.Server.PreviewDomains.PreviewDomainRow", b =>
+                {
+                    b.HasOne("Miosa.Server.Storage.TenantRow", null)
+                        .WithOne()
+                        .HasForeignKey("Miosa.Server.PreviewDomains.PreviewDomainRow", "TenantId")
+                        .OnDelete(DeleteBehavior.Cascade)
+                        .IsRequired();
+                });
+
+            modelBuilder.Entity("Miosa.Server.Quotas.QuotaRow", b =>
+                {
+                    b.HasOne("Miosa.Server.Storage.TenantRow", null)
+                        .WithMany()
+                        .HasForeignKey("TenantId")
+                        .OnDelete(DeleteBehavior.Cascade)
+                        .IsRequired();
+                });
+
+            modelBuilder.Entity("Miosa.Server.Settings.ProviderKeyRow", b =>
+                {
+                    b.HasOne("Miosa.Server.Storage.TenantRow", null)
+                        .WithMany()
+                        .HasForeignKey("TenantId")
+                        .OnDelete(DeleteBehavior.Cascade)
+                        .IsRequired();
+                });
+
+            modelBuilder.Entity("Miosa.Server.Settings.TenantSettingsRow", b =>
+                {
+                    b.HasOne("Miosa.Server.Storage.TenantRow", null)
+                        .WithOne()
+                        .HasForeignKey("Miosa.Server.Settings.TenantSettingsRow", "TenantId")
                         .OnDelete(DeleteBehavior.Cascade)
                         .IsRequired();
                 });
@@ -881,8 +1520,7 @@ namespace Miosa.Server.Storage.Migrations
                     b.HasOne("Miosa.Server.Storage.TenantRow", null)
                         .WithMany()
                         .HasForeignKey("TenantId")
-                        .OnDelete(DeleteBehavior.Cascade)
-                        .IsRequired();
+                        .OnDelete(DeleteBehavior.Cascade);
                 });
 
             modelBuilder.Entity("Miosa.Server.Storage.PreviewGrantRow", b =>
@@ -913,6 +1551,15 @@ namespace Miosa.Server.Storage.Migrations
                 });
 
             modelBuilder.Entity("Miosa.Server.Webhooks.WebhookRow", b =>
+                {
+                    b.HasOne("Miosa.Server.Storage.TenantRow", null)
+                        .WithMany()
+                        .HasForeignKey("TenantId")
+                        .OnDelete(DeleteBehavior.Cascade)
+                        .IsRequired();
+                });
+
+            modelBuilder.Entity("Miosa.Server.Workspaces.WorkspaceRow", b =>
                 {
                     b.HasOne("Miosa.Server.Storage.TenantRow", null)
                         .WithMany()
