@@ -17,6 +17,7 @@ var stories = new Dictionary<string, Func<Task>>
     ["egress"] = Egress.RunAsync,
     ["preview"] = Previews.RunAsync,
     ["quotas"] = UsersAndLimits.RunAsync,
+    ["white-label"] = WhiteLabel.RunAsync,
     ["lifecycle"] = Lifecycle.RunAsync,
 };
 

@@ -9,6 +9,7 @@ public sealed class LivePlatform : IAsyncLifetime
 {
     private const string Image = "miosa-sandbox";
 
+    private Server.Tests.NameServer? names;
     private Platform.Platform? platform;
     private string? adminKey;
 
@@ -18,7 +19,8 @@ public sealed class LivePlatform : IAsyncLifetime
 
     public async ValueTask InitializeAsync()
     {
-        platform = await Platform.Platform.StartAsync("e2e", 219, [Image]);
+        names = await Server.Tests.NameServer.StartAsync(Server.Tests.NameServer.FreePort());
+        platform = await Platform.Platform.StartAsync("e2e", 219, [Image], "--dns-server", $"127.0.0.1:{names.Port}", "--webhook-allow", "127.0.0.1");
         BaseUrl = platform.ApiUrl;
         ApiKey = await platform.NewKeyAsync(await platform.NewTenantAsync("e2e"));
     }
@@ -34,5 +36,19 @@ public sealed class LivePlatform : IAsyncLifetime
 
     public static Task<Sandbox> CreateAsync(MiosaClient client) => client.Sandboxes.CreateAsync(image: Image);
 
-    public ValueTask DisposeAsync() => platform?.DisposeAsync() ?? ValueTask.CompletedTask;
+    /// <summary>Writes into the DNS what proves that the tenant may have the domain.</summary>
+    public async Task ProveDomainAsync(string domain)
+    {
+        using var client = Client();
+        var record = (await client.Tenant.PreviewDomain.SetAsync(domain)).TxtInstructions ?? throw new InvalidOperationException("no record is asked for");
+        await (names ?? throw new InvalidOperationException("not started")).TextAsync(record.Name, record.Value);
+    }
+
+    public async ValueTask DisposeAsync()
+    {
+        if (platform is not null)
+            await platform.DisposeAsync();
+        if (names is not null)
+            await names.DisposeAsync();
+    }
 }

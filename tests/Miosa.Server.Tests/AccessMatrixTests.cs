@@ -135,6 +135,9 @@ public sealed partial class AccessMatrixTests(ServerPlatform shared)
 /// <summary>One tenant with one of everything that belongs to its external user alice, and callers of all kinds.</summary>
 internal sealed class AccessWorld : IAsyncDisposable
 {
+    /// <summary>A public address at which nobody answers here.</summary>
+    public const string Nowhere = "http://1.1.1.1:9/";
+
     public required Api Own { get; init; }
 
     public required Api Other { get; init; }
@@ -191,7 +194,13 @@ internal sealed class AccessWorld : IAsyncDisposable
         world.Values["template_id"] = (await own.BuiltAsync("""{"name":"m-template","build_spec":{"from":"miosa-busybox","steps":[{"run":"true"}]}}""")).Text("id");
         world.Values["build_id"] = (await own.GetAsync($"sandbox-templates/{world.Values["template_id"]}/builds")).Expect(200).Json.GetProperty("data")[0].GetProperty("id").GetString() ?? "";
         world.Values["key_id"] = await world.NewKeyAsync();
-        world.Secrets.AddRange(world.Values.Where(v => v.Key is not ("name" or "key" or "file_path" or "pid" or "tenant_id")).Select(v => v.Value));
+        world.Values["workspace_id"] = await world.NewWorkspaceAsync();
+        world.Values["webhook_id"] = await world.NewWebhookAsync();
+        world.Values["delivery_id"] = (await own.PostAsync($"webhooks/{world.Values["webhook_id"]}/test")).Expect(200).Text("id");
+        world.Values["external_user_id"] = "alice";
+        world.Values["provider"] = "openai";
+        world.Values["region_slug"] = "local";
+        world.Secrets.AddRange(world.Values.Where(v => v.Key is not ("name" or "key" or "file_path" or "pid" or "tenant_id" or "external_user_id" or "provider" or "region_slug")).Select(v => v.Value));
         return world;
     }
 
@@ -203,6 +212,10 @@ internal sealed class AccessWorld : IAsyncDisposable
     public async Task<string> NewTerminalAsync() => (await Own.PostAsync($"sandboxes/{Values["sandbox_id"]}/terminal", "{}")).Expect(201).Text("session_id");
 
     public async Task<string> NewKeyAsync() => (await Own.PostAsync("api-keys", """{"name":"m-key"}""")).Expect(201).Text("id");
+
+    public async Task<string> NewWorkspaceAsync() => (await Own.PostAsync("workspaces", """{"name":"m-workspace"}""")).Expect(201).Text("id");
+
+    public async Task<string> NewWebhookAsync() => (await Own.PostAsync("webhooks", $$"""{"url":"{{Nowhere}}"}""")).Expect(201).Text("id");
 
     public async Task<string> NewAsync(string path, string body, string field) =>
         (await Own.PostAsync($"sandboxes/{Values["sandbox_id"]}/{path}", body)) is { Status: 200 or 201 } made ? made.Text(field) : throw new InvalidOperationException($"{path} made nothing");

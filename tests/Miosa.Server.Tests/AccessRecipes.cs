@@ -109,6 +109,40 @@ internal static class AccessRecipes
         ["DELETE /admin/tenants/{tenant_id}"] = new(204) { Prepare = async world => new() { ["tenant_id"] = (await world.Administrator.PostAsync("admin/tenants", $$"""{"name":"m-{{Guid.NewGuid():N}}"}""")).Expect(201).Text("id") } },
         ["POST /admin/tenants/{tenant_id}/keys"] = Recipe.Json("""{"name":"m"}""", 201),
         ["DELETE /admin/tenants/{tenant_id}/keys/{key_id}"] = new(204) { Prepare = NewKey },
+
+        ["POST /webhooks"] = Recipe.Json($$"""{"url":"{{AccessWorld.Nowhere}}"}""", 201),
+        ["PATCH /webhooks/{webhook_id}"] = Recipe.Json("""{"name":"m"}"""),
+        ["DELETE /webhooks/{webhook_id}"] = new(204) { Prepare = async world => new() { ["webhook_id"] = await world.NewWebhookAsync() } },
+        ["POST /webhooks/{webhook_id}/test"] = Recipe.Json("{}"),
+        ["POST /webhooks/{webhook_id}/rotate-secret"] = Recipe.Json("{}"),
+        ["POST /webhooks/{webhook_id}/deliveries/{delivery_id}/replay"] = Recipe.Json("{}", 202),
+        ["POST /auth/sse-ticket"] = Recipe.Json("{}", 201),
+
+        ["POST /workspaces"] = Recipe.Json("""{"name":"m"}""", 201),
+        ["PATCH /workspaces/{workspace_id}"] = Recipe.Json("""{"description":"m"}"""),
+        ["PUT /workspaces/{workspace_id}/settings"] = Recipe.Json("""{"note":"m"}"""),
+        ["DELETE /workspaces/{workspace_id}"] = new(204) { Prepare = async world => new() { ["workspace_id"] = await world.NewWorkspaceAsync() } },
+        ["GET /quotas/external/{**external_user_id}"] = new() { IsForAnyTenant = true },
+        ["PUT /quotas/external/{**external_user_id}"] = Recipe.Json("""{"max_sandboxes":100}""") with { IsForAnyTenant = true },
+        ["DELETE /quotas/external/{**external_user_id}"] = new(204) { IsForAnyTenant = true },
+        ["PUT /quotas/default"] = Recipe.Json("""{"max_sandboxes":100}"""),
+        ["DELETE /quotas/default"] = new(204),
+
+        ["PUT /tenant/branding"] = Recipe.Json("""{"product_name":"m"}"""),
+        ["PUT /settings/branding"] = Recipe.Json("""{"product_name":"m"}"""),
+        ["DELETE /tenant/branding"] = new(204),
+        ["PUT /tenant/policy"] = Recipe.Json("{}"),
+        ["DELETE /tenant/policy"] = new(204),
+        ["PUT /tenant/preview-domain"] = Recipe.Json("""{"domain":"m.example.com"}"""),
+        ["DELETE /tenant/preview-domain"] = new(204),
+        // Of the domain that was just set; that it is proven is tried with a name server (PreviewDomainTests).
+        ["POST /tenant/preview-domain/verify"] = Recipe.Json("{}"),
+        ["PUT /settings"] = Recipe.Json("{}"),
+        ["PATCH /settings"] = Recipe.Json("{}"),
+        ["PUT /settings/provider-keys/{provider}"] = Recipe.Json("""{"key":"m-secret"}""") with { IsForAnyTenant = true },
+        ["DELETE /settings/provider-keys/{provider}"] = new(204) { Prepare = async world => { (await world.Own.PutAsync("settings/provider-keys/own", """{"key":"m-secret"}""")).Expect(200); return new() { ["provider"] = "own" }; } },
+        ["GET /regions/{region_slug}"] = new() { IsForAnyTenant = true },
+        ["GET /compute/regions/{region_slug}"] = new() { IsForAnyTenant = true },
     };
 
     /// <summary>GETs that are not streams of something else, and whose path is all they take.</summary>
@@ -125,6 +159,13 @@ internal static class AccessRecipes
         "/sandbox-templates", "/sandbox-templates/build-spec", "/sandbox-templates/{template_id}", "/sandbox-templates/{template_id}/builds", "/templates",
         "/sandbox-template-builds/{build_id}", "/sandbox-template-builds/{build_id}/logs/stream",
         "/api-keys", "/api-keys/{key_id}", "/audit-log", "/audit-log/export", "/admin/tenants", "/admin/tenants/{tenant_id}", "/admin/tenants/{tenant_id}/keys", "/admin/audit-log",
+        "/webhooks", "/webhooks/events", "/webhooks/{webhook_id}", "/webhooks/{webhook_id}/deliveries", "/events/stream", "/tenant/events/stream",
+        "/workspaces", "/workspaces/{workspace_id}", "/workspaces/{workspace_id}/sandboxes", "/workspaces/{workspace_id}/computers", "/workspaces/{workspace_id}/stats",
+        "/workspaces/{workspace_id}/usage", "/quotas/default", "/usage", "/usage/summary", "/usage/credits", "/usage/compute", "/usage/sessions",
+        "/credits/balance", "/credits/transactions", "/credits/usage", "/analytics/computers", "/analytics/usage", "/analytics/overview", "/analytics/timeseries",
+        "/dashboard", "/overview", "/tenant/plan", "/tenant/branding", "/tenant/policy", "/tenant/preview-domain", "/settings", "/settings/available-models", "/settings/branding",
+        "/settings/provider-keys", "/settings/regions", "/settings/compute-pricing", "/settings/gpu-pricing",
+        "/regions", "/compute/regions", "/compute/sizes", "/compute/catalog", "/compute/pricing", "/compute/templates", "/compute/templates/{template_id}",
     ];
 
     private static Recipe Written() => Recipe.Json("""{"path":"/workspace/w.txt","content":"aGk="}""");

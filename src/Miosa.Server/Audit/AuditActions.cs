@@ -98,7 +98,7 @@ internal static class AuditActions
         // On the command line alone.
         Changes("credits.grant", "credits.granted"),
         Changes("credits.adjust", "credits.adjusted"),
-        Changes("settings.update", "settings.updated", "PUT /settings"),
+        Changes("settings.update", "settings.updated", "PUT /settings", "PATCH /settings"),
         Changes("provider_key.set", "provider_key.set", "PUT /settings/provider-keys/{provider}"),
         Changes("provider_key.delete", "provider_key.deleted", "DELETE /settings/provider-keys/{provider}"),
         Changes("tenant.branding.set", "tenant.branding.set", "PUT /tenant/branding", "PUT /settings/branding"),

@@ -86,6 +86,9 @@ internal static partial class ServerHost
         foreach (var name in unknown)
             UnknownSetting(app.Logger, name);
         Map(app);
+        // Built here, so that a route which lacks something stops the server at its start and not its first request.
+        foreach (var source in ((IEndpointRouteBuilder)app).DataSources)
+            _ = source.Endpoints;
         return app;
     }
 
