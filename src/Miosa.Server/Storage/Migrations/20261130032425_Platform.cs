@@ -631,6 +631,14 @@ namespace Miosa.Server.Storage.Migrations
                 table: "workspaces",
                 columns: new[] { "TenantId", "Slug" },
                 unique: true);
+
+            // The ledger is only ever added to; its entries go with their tenant alone.
+            migrationBuilder.Sql("CREATE TRIGGER credit_entries_stay BEFORE UPDATE ON credit_entries BEGIN SELECT RAISE(ABORT, 'an entry of the ledger cannot be changed'); END");
+            migrationBuilder.Sql(
+                "CREATE TRIGGER credit_entries_are_kept BEFORE DELETE ON credit_entries WHEN EXISTS (SELECT 1 FROM tenants WHERE Id = OLD.TenantId) "
+                + "BEGIN SELECT RAISE(ABORT, 'an entry of the ledger cannot be deleted'); END");
+            // Entries of the audit log are only added, and go when their time is over.
+            migrationBuilder.Sql("CREATE TRIGGER audit_log_stays BEFORE UPDATE ON audit_log BEGIN SELECT RAISE(ABORT, 'an entry of the audit log cannot be changed'); END");
         }
 
         /// <inheritdoc />
