@@ -109,7 +109,8 @@ public sealed class EdgeTests(EdgePlatform edge) : IClassFixture<EdgePlatform>
         var made = (await api.PostAsync("api-keys", """{"name":"k"}""", ("Idempotency-Key", Guid.NewGuid().ToString()))).Expect(201).Text("token");
         secrets.Add(made);
         secrets.Add((await api.PostAsync("api-keys/scoped", """{"external_user_id":"u","scopes":["sandboxes:read"]}""", ("Idempotency-Key", Guid.NewGuid().ToString()))).Expect(201).Text("token"));
-        var token = (await api.PostAsync("tokens/scoped", """{"user_id":"u","workspace_id":"ws-1"}""")).Expect(201).Text("token");
+        var workspace = (await api.PostAsync("workspaces", """{"name":"w"}""")).Expect(201).Text("id");
+        var token = (await api.PostAsync("tokens/scoped", $$"""{"user_id":"u","workspace_id":"{{workspace}}"}""")).Expect(201).Text("token");
         secrets.Add(token.Split('.')[2]);
         secrets.Add((await api.PostAsync($"sandboxes/{id}/preview-token", "{}")).Expect(200).Text("token"));
         // Where people put them by mistake, and where they are refused.

@@ -84,7 +84,8 @@ public sealed class KeyTests(Tenant tenant) : IClassFixture<Tenant>
         Assert.Contains(named, answer.Text("message"));
         var scoped = await maker.PostAsync("api-keys/scoped", """{"external_user_id":"u","scopes":["sandboxes:exec"]}""");
         Assert.Equal((403, "insufficient_scope"), (scoped.Status, scoped.Code));
-        var token = await maker.PostAsync("tokens/scoped", """{"user_id":"u","workspace_id":"w","scopes":["sandboxes:exec"]}""");
+        var workspace = (await Api.PostAsync("workspaces", """{"name":"w"}""")).Expect(201).Text("id");
+        var token = await maker.PostAsync("tokens/scoped", $$"""{"user_id":"u","workspace_id":"{{workspace}}","scopes":["sandboxes:exec"]}""");
         Assert.Equal((403, "insufficient_scope"), (token.Status, token.Code));
         Assert.DoesNotContain("\"name\":\"x\"", (await Api.GetAsync("api-keys?per_page=100")).Body);
     }

@@ -12,6 +12,8 @@ namespace Miosa.Server.Tests;
 /// <summary>Tokens that a key makes for one user in one workspace.</summary>
 public sealed class TokenTests(Tenant tenant) : IClassFixture<Tenant>
 {
+    private string? workspace;
+
     private Api Api => tenant.Api;
 
     [Fact]
@@ -94,14 +96,15 @@ public sealed class TokenTests(Tenant tenant) : IClassFixture<Tenant>
     }
 
     [Theory]
-    [InlineData("""{"workspace_id":"w"}""", "user_id")]
+    [InlineData("""{"workspace_id":"WORKSPACE"}""", "user_id")]
     [InlineData("""{"user_id":"u"}""", "workspace_id")]
-    [InlineData("""{"user_id":"u","workspace_id":"w","expires_in_seconds":0}""", "expires_in_seconds")]
-    [InlineData("""{"user_id":"u","workspace_id":"w","expires_in_seconds":86401}""", "expires_in_seconds")]
-    [InlineData("""{"user_id":"u","workspace_id":"w","scopes":["fly"]}""", "scopes")]
+    [InlineData("""{"user_id":"u","workspace_id":"no-such"}""", "workspace_id")]
+    [InlineData("""{"user_id":"u","workspace_id":"WORKSPACE","expires_in_seconds":0}""", "expires_in_seconds")]
+    [InlineData("""{"user_id":"u","workspace_id":"WORKSPACE","expires_in_seconds":86401}""", "expires_in_seconds")]
+    [InlineData("""{"user_id":"u","workspace_id":"WORKSPACE","scopes":["fly"]}""", "scopes")]
     public async Task Faulty_fields_are_422(string body, string field)
     {
-        var answer = await Api.PostAsync("tokens/scoped", body);
+        var answer = await Api.PostAsync("tokens/scoped", body.Replace("WORKSPACE", await WorkspaceAsync(), StringComparison.Ordinal));
         Assert.Equal((422, field), (answer.Status, Assert.Single(answer.Json.GetProperty("details").EnumerateObject()).Name));
     }
 
@@ -129,5 +132,5 @@ public sealed class TokenTests(Tenant tenant) : IClassFixture<Tenant>
         }
     }
 
-    private Task<string> WorkspaceAsync() => Task.FromResult("ws-1");
+    private async Task<string> WorkspaceAsync() => workspace ??= (await Api.PostAsync("workspaces", """{"name":"of tokens"}""")).Expect(201).Text("id");
 }
