@@ -70,7 +70,8 @@ internal static class WhiteLabel
         {
             using var request = new HttpRequestMessage(HttpMethod.Get, new UriBuilder(next) { Host = "localhost" }.Uri);
             request.Headers.Host = next.Authority;
-            request.Headers.Add("Cookie", cookie);
+            if (cookie.Length > 0)
+                request.Headers.Add("Cookie", cookie);
             using var answer = await browser.SendAsync(request);
             if (answer.Headers.Location is { } location)
                 (next, cookie) = (new Uri(next, location), answer.Headers.TryGetValues("Set-Cookie", out var set) ? set.First().Split(';')[0] : cookie);

@@ -20,7 +20,7 @@ public sealed class LivePlatform : IAsyncLifetime
     public async ValueTask InitializeAsync()
     {
         names = await Server.Tests.NameServer.StartAsync(Server.Tests.NameServer.FreePort());
-        platform = await Platform.Platform.StartAsync("e2e", 219, [Image], "--dns-server", $"127.0.0.1:{names.Port}", "--webhook-allow", "127.0.0.1");
+        platform = await Platform.Platform.StartAsync("e2e", 219, [Image], "--default-image", Image, "--dns-server", $"127.0.0.1:{names.Port}", "--webhook-allow", "127.0.0.1");
         BaseUrl = platform.ApiUrl;
         ApiKey = await platform.NewKeyAsync(await platform.NewTenantAsync("e2e"));
     }
@@ -36,12 +36,16 @@ public sealed class LivePlatform : IAsyncLifetime
 
     public static Task<Sandbox> CreateAsync(MiosaClient client) => client.Sandboxes.CreateAsync(image: Image);
 
-    /// <summary>Writes into the DNS what proves that the tenant may have the domain.</summary>
-    public async Task ProveDomainAsync(string domain)
+    /// <summary>A key of a tenant of its own, for which the DNS says that it may have the domain.</summary>
+    public async Task<string> NewTenantOfAsync(string domain)
     {
-        using var client = Client();
+        if (platform is null || names is null)
+            throw new InvalidOperationException("not started");
+        var key = await platform.NewKeyAsync(await platform.NewTenantAsync("of-" + domain.Split('.')[^2]));
+        using var client = Client(new() { ApiKey = key });
         var record = (await client.Tenant.PreviewDomain.SetAsync(domain)).TxtInstructions ?? throw new InvalidOperationException("no record is asked for");
-        await (names ?? throw new InvalidOperationException("not started")).TextAsync(record.Name, record.Value);
+        await names.TextAsync(record.Name, record.Value);
+        return key;
     }
 
     public async ValueTask DisposeAsync()
