@@ -231,10 +231,10 @@ public sealed class AuditTests(ServerPlatform shared)
                 await app.Services.GetRequiredService<AuditLog>().ForgetOldAsync(CancellationToken.None);
                 await using var db = database.Read();
                 Assert.Equal(["aud_29"], db.Audit.Select(e => e.Id).ToList());
+                // Not by mistake either: the database itself refuses.
+                var refused = await Assert.ThrowsAsync<Microsoft.Data.Sqlite.SqliteException>(() => database.WriteAsync(db => db.Audit.ExecuteUpdate(set => set.SetProperty(e => e.Status, 1)), default));
+                Assert.Contains("audit log cannot be changed", refused.Message, StringComparison.Ordinal);
             }
-            // Not by mistake either: the database itself refuses.
-            var refused = await Assert.ThrowsAsync<Microsoft.Data.Sqlite.SqliteException>(() => database.WriteAsync(db => db.Audit.ExecuteUpdate(set => set.SetProperty(e => e.Status, 1)), default));
-            Assert.Contains("audit log cannot be changed", refused.Message, StringComparison.Ordinal);
         }
         finally
         {

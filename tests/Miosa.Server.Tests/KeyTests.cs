@@ -70,12 +70,12 @@ public sealed class KeyTests(Tenant tenant) : IClassFixture<Tenant>
     }
 
     [Theory]
-    [InlineData("""{"name":"x","scopes":["*"]}""", "computers:write")]
-    [InlineData("""{"name":"x","scopes":["admin"]}""", "computers:write")]
-    [InlineData("""{"name":"x","scopes":["sandboxes:write"]}""", "sandboxes:write")]
-    [InlineData("""{"name":"x","scopes":["sandboxes:read","audit:read"]}""", "audit:read")]
-    [InlineData("""{"name":"x","key_type":"admin"}""", "admin")]
-    [InlineData("""{"name":"x","key_type":"platform"}""", "platform")]
+    [InlineData("""{"name":"never","scopes":["*"]}""", "computers:write")]
+    [InlineData("""{"name":"never","scopes":["admin"]}""", "computers:write")]
+    [InlineData("""{"name":"never","scopes":["sandboxes:write"]}""", "sandboxes:write")]
+    [InlineData("""{"name":"never","scopes":["sandboxes:read","audit:read"]}""", "audit:read")]
+    [InlineData("""{"name":"never","key_type":"admin"}""", "admin")]
+    [InlineData("""{"name":"never","key_type":"platform"}""", "platform")]
     public async Task No_key_gives_what_it_does_not_have(string body, string named)
     {
         using var maker = await MadeAsync("""{"name":"small","scopes":["api_keys:write","sandboxes:read"]}""");
@@ -87,7 +87,7 @@ public sealed class KeyTests(Tenant tenant) : IClassFixture<Tenant>
         var workspace = (await Api.PostAsync("workspaces", """{"name":"w"}""")).Expect(201).Text("id");
         var token = await maker.PostAsync("tokens/scoped", $$"""{"user_id":"u","workspace_id":"{{workspace}}","scopes":["sandboxes:exec"]}""");
         Assert.Equal((403, "insufficient_scope"), (token.Status, token.Code));
-        Assert.DoesNotContain("\"name\":\"x\"", (await Api.GetAsync("api-keys?per_page=100")).Body);
+        Assert.DoesNotContain("\"name\":\"never\"", (await Api.GetAsync("api-keys?per_page=100")).Body);
     }
 
     [Fact]
