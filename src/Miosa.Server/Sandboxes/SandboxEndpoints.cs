@@ -45,6 +45,8 @@ internal sealed class SandboxEndpoints(
         var (body, refusal) = await Body.ReadAsync(context, SandboxFields.CreateAliases);
         if (refusal is not null)
             return Reply.Refuse(refusal);
+        // First: a token says which workspace it is.
+        UserBound.Apply(body, context.Caller());
         var (workspace, isNewWorkspace) = workspaces.OfMachine(body, context.Caller().TenantId);
         if (workspace is not null)
             WorkspaceSettings.Fill(body.Body, workspace.Settings);
