@@ -232,6 +232,21 @@ public sealed class TenantEventTests(Tenant tenant) : IClassFixture<Tenant>
     }
 
     [Fact]
+    public async Task A_ticket_of_an_administrator_is_for_the_tenant_that_was_named_and_for_no_other()
+    {
+        const string Header = "X-MIOSA-Tenant";
+        using var admin = tenant.Platform.Api(await tenant.Platform.NewAdminKeyAsync());
+        var other = await tenant.Platform.NewTenantAsync("t-" + Guid.NewGuid().ToString("N"));
+        async Task<string> TicketAsync() => (await admin.PostAsync("auth/sse-ticket", null, (Header, tenant.Id))).Expect(201).Text("ticket");
+        using var nobody = tenant.Platform.Api(null);
+        using (var stream = await nobody.EventsAsync("events/stream?ticket=" + await TicketAsync()))
+            Assert.Equal(200, (int)stream.Response.StatusCode);
+        using var request = new HttpRequestMessage(HttpMethod.Get, "events/stream?ticket=" + await TicketAsync()) { Headers = { { Header, other } } };
+        using var answer = await nobody.Http.SendAsync(request, HttpCompletionOption.ResponseHeadersRead);
+        Assert.Equal(403, (int)answer.StatusCode);
+    }
+
+    [Fact]
     public void A_ticket_ends_after_a_minute_and_a_tenant_has_only_so_many()
     {
         var clock = new FakeTimeProvider(DateTimeOffset.UtcNow);

@@ -101,8 +101,7 @@ internal sealed class Access(ApiKeys keys, TenantSet tenants, AddressLimits addr
         var named = isAdministration ? context.Request.RouteValues["tenant_id"] as string : context.Request.Headers[TenantHeader].ToString();
         if (string.IsNullOrEmpty(named))
         {
-            // A ticket of an administrator stands for the tenant that was named when it was made.
-            return caller is { IsPlatform: true, TenantId: "" } && !isAdministration
+            return caller.IsPlatform && !isAdministration
                 ? (caller, Refusal.Forbidden($"an administrator's key has no tenant of its own: name one in the header {TenantHeader}"))
                 : (caller, null);
         }

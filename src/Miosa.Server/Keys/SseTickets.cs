@@ -33,7 +33,8 @@ internal sealed class SseTickets(TimeProvider time)
                 issued.Remove(byAge.Dequeue().Hash);
             if (issued.Values.Count(i => i.Caller.TenantId == caller.TenantId) >= Most)
                 return (null, new Refusal(ErrorCodes.RateLimitExceeded, $"{Most} tickets of the tenant are unused; one ends after {Life.TotalSeconds:0} s", RetryAfter: 5));
-            issued[HashOf(ticket)] = (caller, now + Life);
+            // It is for the tenant that was named with the key, whoever made it: it goes to a browser, which must not name another one.
+            issued[HashOf(ticket)] = (caller with { IsPlatform = false }, now + Life);
             byAge.Enqueue((HashOf(ticket), now + Life));
         }
         return (ticket, null);
