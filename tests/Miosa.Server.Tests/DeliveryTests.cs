@@ -54,6 +54,33 @@ public sealed class DeliveryTests(Tenant tenant) : IClassFixture<Tenant>, IAsync
     }
 
     [Fact]
+    public async Task A_tenant_that_is_deleted_in_the_middle_of_a_delivery_takes_its_webhooks_with_it()
+    {
+        using var admin = tenant.Platform.Api(await tenant.Platform.NewAdminKeyAsync());
+        var doomed = (await admin.PostAsync("admin/tenants", $$"""{"name":"{{Guid.NewGuid():N}}"}""")).Expect(201).Text("id");
+        using var api = tenant.Platform.Api(await tenant.Platform.NewKeyAsync(doomed));
+        Target.Answer = async (context, _) =>
+        {
+            // The second time it is what failed before that is under way.
+            if (Target.All.Count == 2)
+                (await admin.DeleteAsync("admin/tenants/" + doomed)).Expect(204);
+            context.Response.StatusCode = 503;
+        };
+        await Hooks.CreateAsync(api, Target.Url);
+        (await api.PostAsync("workspaces", """{"name":"w"}""")).Expect(201);
+        await Target.CountAsync(2);
+        await Miosa.Platform.Platform.UntilAsync("the tenant is gone", async () => (await api.GetAsync("webhooks")).Status == 401);
+
+        // Time enough for what is sent again at once, or after 0.3 s: others get theirs meanwhile, one after the other.
+        await using var other = await Receiver.StartAsync();
+        var (id, _) = await Hooks.CreateAsync(Api, other.Url);
+        var clock = Stopwatch.StartNew();
+        while (clock.Elapsed < TimeSpan.FromSeconds(1))
+            (await Api.PostAsync($"webhooks/{id}/test")).Expect(200);
+        Assert.Equal(2, Target.All.Count);
+    }
+
+    [Fact]
     public async Task While_it_waits_for_its_retry_the_list_says_when_and_why()
     {
         Target.Answer = (context, _) =>

@@ -252,7 +252,11 @@ internal sealed partial class Deliveries(
         }
         hook.IsSlow = !attempt.IsDelivered || attempt.DurationMs >= SlowFrom.TotalMilliseconds;
         if (await deliveries.RecordAsync(row, delivery, attempt) is not { } recorded)
+        {
+            // It is gone, perhaps with its tenant, which tells nobody here: the look at the table ends it, or this would be sent for ever.
+            hook.Reload();
             return;
+        }
         (delivery, hook.Row) = recorded;
         if (delivery.Sequence > 0)
             hook.Head = delivery.State == WebhookDeliveryState.Retrying ? delivery : null;
