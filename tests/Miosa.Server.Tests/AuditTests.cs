@@ -70,6 +70,14 @@ public sealed class AuditTests(ServerPlatform shared)
     }
 
     [Fact]
+    public async Task What_is_set_for_an_external_user_names_that_user()
+    {
+        using var api = Platform.Api(await Platform.NewKeyAsync(await Platform.NewTenantAsync("t-" + Guid.NewGuid().ToString("N"))));
+        (await api.PutAsync("quotas/external/acme/alice", """{"max_sandboxes":3}""")).Expect(200);
+        Assert.Equal("acme/alice", Assert.Single(await EntriesAsync(api, "action=quota.set")).Text("resource_id"));
+    }
+
+    [Fact]
     public async Task Refused_calls_leave_one_entry_each_whoever_refused_them()
     {
         var tenant = await Platform.NewTenantAsync("t-" + Guid.NewGuid().ToString("N"));

@@ -111,7 +111,7 @@ internal sealed class AuditCall(HttpContext context, AuditAction action, AuditLo
         string? first = null;
         foreach (var parameter in (context.GetEndpoint() as RouteEndpoint)?.RoutePattern.Parameters ?? [])
         {
-            if (parameter.IsCatchAll || context.Request.RouteValues[parameter.Name] is not string { Length: > 0 } value)
+            if (parameter.Name == "file_path" || context.Request.RouteValues[parameter.Name] is not string { Length: > 0 } value)
                 continue;
             if (parameter.Name == "tenant_id" && action.Resource != "tenant")
                 continue;
