@@ -100,7 +100,7 @@ internal sealed class BuildLog(string path, TimeProvider time) : IDisposable
             writer.WriteString("type", "log");
             writer.WriteString("stream", stream);
             writer.WriteString("line", line);
-            writer.WriteString("ts", time.GetUtcNow().UtcDateTime.ToString("yyyy-MM-dd'T'HH:mm:ss.fff'Z'", System.Globalization.CultureInfo.InvariantCulture));
+            writer.WriteString("ts", WireTime.Text(time.GetUtcNow()));
             writer.WriteEndObject();
         }
         buffer.Write("\n"u8);

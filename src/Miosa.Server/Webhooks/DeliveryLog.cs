@@ -94,7 +94,7 @@ internal sealed class DeliveryLog(Database database, EventLog events, RetrySched
                 fail.ExecuteNonQuery();
                 events.Append(transaction, SubjectOf(after), new NewEvent(EventNames.WebhookFailed, new JsonObject
                 {
-                    ["failing_since"] = WireTimeText(since ?? attempt.At),
+                    ["failing_since"] = WireTime.Text(since ?? attempt.At),
                     ["failure_count"] = after.FailureCount,
                     ["last_status_code"] = attempt.Status,
                     ["error"] = attempt.Error,
@@ -179,8 +179,6 @@ internal sealed class DeliveryLog(Database database, EventLog events, RetrySched
     /// <summary>As old as the event and as random as the two together.</summary>
     private static string IdOf(string webhookId, EventRow row) =>
         Ids.From("del", Ulid.NewUlid(row.At, SHA256.HashData(Encoding.UTF8.GetBytes(webhookId + row.Id)).AsSpan(0, 10)));
-
-    private static string WireTimeText(DateTimeOffset time) => time.UtcDateTime.ToString("yyyy-MM-dd'T'HH:mm:ss.fff'Z'", System.Globalization.CultureInfo.InvariantCulture);
 
     private static void Set(SqliteCommand command, SqliteTransaction transaction, params (string Name, object? Value)[] values)
     {

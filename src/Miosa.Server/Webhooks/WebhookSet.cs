@@ -26,8 +26,7 @@ internal sealed class WebhookSet(Database database, WebhookSeal seal, DeliveryLo
             rows = rows.Where(w => string.Compare(w.Id, cursor) < 0);
         // Ids grow with time.
         var page = await rows.OrderByDescending(w => w.Id).Skip(paging.Skip).Take(paging.PerPage + 1).ToListAsync(ct);
-        var next = page.Count > paging.PerPage ? page[paging.PerPage - 1].Id : null;
-        return paging.Of<WebhookRow>([.. page.Take(paging.PerPage)], total, next);
+        return paging.Of(page, total, row => row, row => row.Id);
     }
 
     public async Task<WebhookRow?> FindAsync(string tenantId, string id, CancellationToken ct)
@@ -135,8 +134,7 @@ internal sealed class WebhookSet(Database database, WebhookSeal seal, DeliveryLo
             rows = rows.Where(d => d.Number < number);
         }
         var page = await rows.OrderByDescending(d => d.Number).Skip(paging.Skip).Take(paging.PerPage + 1).ToListAsync(ct);
-        var next = page.Count > paging.PerPage ? page[paging.PerPage - 1].Id : null;
-        return paging.Of<DeliveryRow>([.. page.Take(paging.PerPage)], total, next);
+        return paging.Of(page, total, row => row, row => row.Id);
     }
 
     /// <summary>Puts the same bytes on their way again, with the same id in them.</summary>

@@ -51,8 +51,7 @@ internal sealed class WorkspaceEndpoints(
             rows = rows.Where(w => w.CreatedAt < position.At || (w.CreatedAt == position.At && string.Compare(w.Id, position.Id) < 0));
         // One more than asked for tells whether there is another page.
         var found = await rows.OrderByDescending(w => w.CreatedAt).ThenByDescending(w => w.Id).Skip(paging.Skip).Take(paging.PerPage + 1).ToListAsync(context.RequestAborted);
-        var shown = found.Take(paging.PerPage).ToList();
-        var page = paging.Of(shown.Select(Of).ToList(), total, found.Count > shown.Count ? CursorOf(shown[^1]) : null);
+        var page = paging.Of(found, total, Of, CursorOf);
         return Reply.Bare(
             new WorkspaceList
             {

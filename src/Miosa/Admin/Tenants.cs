@@ -98,7 +98,7 @@ public sealed class Tenants
     /// <inheritdoc cref="RevokeKeyAsync"/>
     public void RevokeKey(string tenant, string keyId) => pipeline.Send(KeyCalls.Revoke(KeysOf(tenant), keyId));
 
-    private static string KeysOf(string tenant) => KeyCalls.One(Path, tenant) + "/keys";
+    private static string KeysOf(string tenant) => Call.Item(Path, tenant) + "/keys";
 
     private static Call<TenantInfo> CreateCall(string name)
     {
@@ -110,12 +110,12 @@ public sealed class Tenants
         };
     }
 
-    private static Call<TenantInfo> GetCall(string tenant) => new(HttpMethod.Get, KeyCalls.One(Path, tenant), static answer => answer.Object(WireJson.Default.TenantInfo));
+    private static Call<TenantInfo> GetCall(string tenant) => new(HttpMethod.Get, Call.Item(Path, tenant), static answer => answer.Object(WireJson.Default.TenantInfo));
 
     private static Call<Page<TenantInfo>> ListCall(int page, int perPage)
-        => new(HttpMethod.Get, KeyCalls.Paged(Path, page, perPage), static answer => answer.Whole(WireJson.Default.PageTenantInfo));
+        => new(HttpMethod.Get, Call.Paged(Path, page, perPage), static answer => answer.Whole(WireJson.Default.PageTenantInfo));
 
-    private static Call<bool> DeleteCall(string tenant) => new(HttpMethod.Delete, KeyCalls.One(Path, tenant), Answer.Nothing);
+    private static Call<bool> DeleteCall(string tenant) => new(HttpMethod.Delete, Call.Item(Path, tenant), Answer.Nothing);
 
     private PageFeed<TenantInfo> Pages() => new(pipeline, static (page, _) => ListCall(page, PageFeed<TenantInfo>.PerPage), static tenant => tenant.Id);
 }

@@ -98,12 +98,7 @@ public sealed class AuditLog
         static entry => entry.Id);
 
     private Call<Page<AuditLogEntry>> PageCall(AuditLogFilter? filter, int page, int perPage)
-    {
-        ArgumentOutOfRangeException.ThrowIfLessThan(page, 1);
-        ArgumentOutOfRangeException.ThrowIfLessThan(perPage, 1);
-        ArgumentOutOfRangeException.ThrowIfGreaterThan(perPage, 100);
-        return ListCall(Filtered(filter, ("page", page.ToString(CultureInfo.InvariantCulture)), ("per_page", perPage.ToString(CultureInfo.InvariantCulture))));
-    }
+        => ListCall(Call.Paged(Filtered(filter), page, perPage));
 
     private static Call<Page<AuditLogEntry>> ListCall(string path) => new(HttpMethod.Get, path, static answer => answer.Whole(WireJson.Default.PageAuditLogEntry));
 
@@ -116,10 +111,8 @@ public sealed class AuditLog
             ("resource_id", filter?.ResourceId),
             ("external_user_id", filter?.ExternalUserId),
             ("workspace_id", filter?.WorkspaceId),
-            ("since", Time(filter?.Since)),
-            ("until", Time(filter?.Until)),
+            ("since", Call.Time(filter?.Since)),
+            ("until", Call.Time(filter?.Until)),
             .. more,
         ]);
-
-    private static string? Time(DateTimeOffset? time) => time?.UtcDateTime.ToString("yyyy-MM-dd'T'HH:mm:ss.fff'Z'", CultureInfo.InvariantCulture);
 }

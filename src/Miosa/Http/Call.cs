@@ -62,7 +62,7 @@ internal record Call(HttpMethod Method, string Path)
     }
 
     /// <summary>A moment as a query parameter.</summary>
-    public static string? Time(DateTimeOffset? time) => time?.UtcDateTime.ToString("yyyy-MM-dd'T'HH:mm:ss.fff'Z'", CultureInfo.InvariantCulture);
+    public static string? Time(DateTimeOffset? time) => time is { } at ? WireTime.Text(at) : null;
 
     /// <summary>Adds the given parameters that are not null; the path may have some already.</summary>
     public static string Query(string path, params ReadOnlySpan<(string Name, string? Value)> parameters)

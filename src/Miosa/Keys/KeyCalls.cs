@@ -1,4 +1,3 @@
-using System.Globalization;
 using Miosa.Http;
 
 namespace Miosa;
@@ -29,31 +28,12 @@ internal static class KeyCalls
         };
     }
 
-    public static Call<ApiKey> Get(string id) => new(HttpMethod.Get, One(OfTenant, id), Key);
+    public static Call<ApiKey> Get(string id) => new(HttpMethod.Get, Call.Item(OfTenant, id), Key);
 
     public static Call<Page<ApiKey>> List(string path, int page, int perPage)
-        => new(HttpMethod.Get, Paged(path, page, perPage), static answer => answer.Whole(WireJson.Default.PageApiKey));
+        => new(HttpMethod.Get, Call.Paged(path, page, perPage), static answer => answer.Whole(WireJson.Default.PageApiKey));
 
-    public static Call<bool> Revoke(string path, string id) => new(HttpMethod.Delete, One(path, id), Answer.Nothing);
-
-    /// <summary>The path with a page in it, checked.</summary>
-    public static string Paged(string path, int page, int perPage)
-    {
-        ArgumentOutOfRangeException.ThrowIfLessThan(page, 1);
-        ArgumentOutOfRangeException.ThrowIfLessThan(perPage, 1);
-        ArgumentOutOfRangeException.ThrowIfGreaterThan(perPage, 100);
-        return Call.Query(path, ("page", page.ToString(CultureInfo.InvariantCulture)), ("per_page", perPage.ToString(CultureInfo.InvariantCulture)));
-    }
-
-    /// <summary>The path of one thing in a collection.</summary>
-    public static string One(string path, string id)
-    {
-        ArgumentException.ThrowIfNullOrEmpty(id);
-        // "." and ".." would leave the collection: the address is normalised before it is sent.
-        if (id is "." or "..")
-            throw new ArgumentException($"'{id}' is not an id", nameof(id));
-        return $"{path}/{Uri.EscapeDataString(id)}";
-    }
+    public static Call<bool> Revoke(string path, string id) => new(HttpMethod.Delete, Call.Item(path, id), Answer.Nothing);
 
     private static Call<ApiKey> Made(string path, byte[] json) => new(HttpMethod.Post, path, Key)
     {

@@ -37,9 +37,6 @@ internal static class SandboxCalls
 
     public static Call<Page<SandboxInfo>> List(SandboxFilter? filter, int page, int perPage)
     {
-        ArgumentOutOfRangeException.ThrowIfLessThan(page, 1);
-        ArgumentOutOfRangeException.ThrowIfLessThan(perPage, 1);
-        ArgumentOutOfRangeException.ThrowIfGreaterThan(perPage, 100);
         var path = Call.Query(
             "/sandboxes",
             ("state", filter?.State),
@@ -51,10 +48,8 @@ internal static class SandboxCalls
             ("external_workspace_id", filter?.ExternalWorkspaceId),
             ("workspace_id", filter?.WorkspaceId),
             ("project_id", filter?.ProjectId),
-            ("template_id", filter?.TemplateId),
-            ("page", page.ToString(CultureInfo.InvariantCulture)),
-            ("per_page", perPage.ToString(CultureInfo.InvariantCulture)));
-        return new(HttpMethod.Get, path, static answer => answer.Whole(WireJson.Default.PageSandboxInfo));
+            ("template_id", filter?.TemplateId));
+        return new(HttpMethod.Get, Call.Paged(path, page, perPage), static answer => answer.Whole(WireJson.Default.PageSandboxInfo));
     }
 
     public static Call<SandboxInfo> Update(string id, UpdateSandboxRequest changes)

@@ -1,4 +1,3 @@
-using System.Globalization;
 using System.Text.Json.Nodes;
 using Miosa.Http;
 
@@ -10,13 +9,7 @@ internal static class TemplateCalls
     private const string Templates = "/sandbox-templates";
 
     public static Call<IReadOnlyList<SandboxTemplate>> List(int page, int perPage)
-    {
-        ArgumentOutOfRangeException.ThrowIfLessThan(page, 1);
-        ArgumentOutOfRangeException.ThrowIfLessThan(perPage, 1);
-        ArgumentOutOfRangeException.ThrowIfGreaterThan(perPage, 100);
-        var path = Call.Query(Templates, ("page", page.ToString(CultureInfo.InvariantCulture)), ("per_page", perPage.ToString(CultureInfo.InvariantCulture)));
-        return new(HttpMethod.Get, path, static answer => answer.Whole(WireJson.Default.SandboxTemplateList).Data);
-    }
+        => new(HttpMethod.Get, Call.Paged(Templates, page, perPage), static answer => answer.Whole(WireJson.Default.SandboxTemplateList).Data);
 
     public static Call<SandboxTemplate> Get(string templateId) => new(HttpMethod.Get, Call.Item(Templates, templateId), static answer => answer.Object(WireJson.Default.SandboxTemplate));
 

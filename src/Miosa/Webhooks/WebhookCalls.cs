@@ -21,10 +21,7 @@ internal static class WebhookCalls
 
     public static Call<Page<Webhook>> List(bool? active, int page, int perPage)
     {
-        ArgumentOutOfRangeException.ThrowIfLessThan(page, 1);
-        ArgumentOutOfRangeException.ThrowIfLessThan(perPage, 1);
-        ArgumentOutOfRangeException.ThrowIfGreaterThan(perPage, 100);
-        var path = Call.Query(Webhooks, ("active", active switch { true => "true", false => "false", null => null }), ("page", Text(page)), ("per_page", Text(perPage)));
+        var path = Call.Paged(Call.Query(Webhooks, ("active", active switch { true => "true", false => "false", null => null })), page, perPage);
         return new(HttpMethod.Get, path, static answer => answer.Whole(WireJson.Default.PageWebhook));
     }
 
@@ -51,12 +48,12 @@ internal static class WebhookCalls
         ArgumentOutOfRangeException.ThrowIfLessThan(limit, 1);
         ArgumentOutOfRangeException.ThrowIfGreaterThan(limit, MostDeliveries);
         var path = Call.Query(
-            Path(webhookId) + "/deliveries", ("limit", Text(limit)), ("cursor", cursor), ("before", before?.UtcDateTime.ToString("yyyy-MM-dd'T'HH:mm:ss.fff'Z'", CultureInfo.InvariantCulture)));
+            Path(webhookId) + "/deliveries", ("limit", limit.ToString(CultureInfo.InvariantCulture)), ("cursor", cursor), ("before", Call.Time(before)));
         return new(HttpMethod.Get, path, static answer => answer.Whole(WireJson.Default.PageWebhookDelivery));
     }
 
     public static Call<WebhookDelivery> Replay(string webhookId, string deliveryId, string? replayId)
-        => MakeDelivery($"{Path(webhookId)}/deliveries/{Segment(deliveryId)}/replay") with
+        => MakeDelivery(Call.Item(Path(webhookId) + "/deliveries", deliveryId) + "/replay") with
         {
             Json = Call.Body(new() { ReplayId = replayId ?? Guid.NewGuid().ToString() }, RequestJson.Default.ReplayWebhookDeliveryRequest),
         };
@@ -67,14 +64,5 @@ internal static class WebhookCalls
 
     private static Call<WebhookDelivery> MakeDelivery(string path) => new(HttpMethod.Post, path, static answer => answer.Object(WireJson.Default.WebhookDelivery));
 
-    private static string Path(string webhookId) => Webhooks + "/" + Segment(webhookId);
-
-    private static string Segment(string id)
-    {
-        ArgumentException.ThrowIfNullOrEmpty(id);
-        // "." and ".." would leave the collection: the address is normalised before it is sent.
-        return id is "." or ".." ? throw new ArgumentException($"'{id}' is not an id", nameof(id)) : Uri.EscapeDataString(id);
-    }
-
-    private static string Text(int number) => number.ToString(CultureInfo.InvariantCulture);
+    private static string Path(string webhookId) => Call.Item(Webhooks, webhookId);
 }
