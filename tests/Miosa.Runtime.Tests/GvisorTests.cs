@@ -122,7 +122,7 @@ public sealed class GvisorTests(RuntimeFixture runtime) : IAsyncLifetime
         {
             var info = await Client.OkAsync(new RuntimeRequest { Op = RuntimeOps.Launch, Machine = NewMachine(), From = id, MemoryMb = 256, DiskMb = 128, Memory = memory }, RuntimeWireJson.Default.MachineInfo);
             if (memory) await GoesOnAsync(info);
-            else await OkAsync(info, "test -s /workspace/count && ! kill -0 $(cat /workspace/pid) 2>/dev/null");
+            else await OkAsync(info, "test -e /workspace/count && ! kill -0 $(cat /workspace/pid) 2>/dev/null");
         }
     }
 
@@ -277,7 +277,7 @@ public sealed class GvisorTests(RuntimeFixture runtime) : IAsyncLifetime
     /// <summary>The next count that is told: a process that had begun anew would not be past the one before.</summary>
     private static async Task<int> CountOfAsync(MachineInfo info)
     {
-        var ran = await Guest.ShellAsync(info.Socket, "rm -f /workspace/count; while ! [ -s /workspace/count ]; do sleep 0.02; done; cat /workspace/count");
+        var ran = await Guest.ShellAsync(info.Socket, "rm -f /workspace/count; until n=$(cat /workspace/count 2>/dev/null) && [ -n \"$n\" ]; do sleep 0.02; done; echo $n");
         return int.Parse(ran.Output.Trim(), CultureInfo.InvariantCulture);
     }
 

@@ -69,7 +69,8 @@ public sealed class DeliveryTests(Tenant tenant) : IClassFixture<Tenant>, IAsync
         await Hooks.CreateAsync(api, Target.Url);
         (await api.PostAsync("workspaces", """{"name":"w"}""")).Expect(201);
         await Target.CountAsync(2);
-        await Miosa.Platform.Platform.UntilAsync("the tenant is gone", async () => (await api.GetAsync("webhooks")).Status == 401);
+        // What is asked at the moment of the deletion may be cut: that, too, is no answer with data.
+        await Miosa.Platform.Platform.UntilAsync("the tenant is gone", async () => await api.TryGetAsync("webhooks") == HttpStatusCode.Unauthorized);
 
         // Time enough for what is sent again at once, or after 0.3 s: others get theirs meanwhile, one after the other.
         await using var other = await Receiver.StartAsync();
