@@ -47,7 +47,7 @@ public sealed class AccessTests(Tenant tenant) : IClassFixture<Tenant>
         var keys = await tenant.Platform.AdminAsync("key", "list", "--tenant", tenant.Id);
         var newest = keys.Split('\n')[^1].Split(' ')[0];
         await tenant.Platform.AdminAsync("key", "revoke", newest);
-        await Miosa.Platform.Platform.UntilAsync("the revoked key is refused", async () => (await api.GetAsync("sandboxes")).Status == 401, TimeSpan.FromSeconds(15));
+        await Miosa.Platform.Platform.UntilAsync("the revoked key is refused", async () => await api.TryGetAsync("sandboxes") == System.Net.HttpStatusCode.Unauthorized, TimeSpan.FromSeconds(15));
     }
 
     [Fact]
