@@ -7,13 +7,14 @@ namespace Miosa.Runtime.Images;
 
 /// <summary>
 /// Recipe → archive → store. 1. An archive of the same recipe in the cache is taken as it is. 2. Otherwise mmdebstrap (or busybox) makes a
-/// system, the recipe's npm packages and setup script go in, and it is packed with fixed order, owners and times, so that the same packages give
+/// system, the recipe's npm packages, its files (the tree <c>root/</c>, owned by root) and its setup script go in, and it is packed with fixed order, owners and times, so that the same packages give
 /// the same bytes. 3. The archive is unpacked into the store under the digest of its bytes.
 /// </summary>
 internal sealed class ImageBuild(ImageStore store, string cacheDirectory, Action<RuntimeProgress> progress)
 {
     // 2026-01-01: every file is at most this old, so that the day of the build leaves no trace.
     private const string Epoch = "1767225600";
+    private const string FilesFolder = "root";
 
     public ImageInfo Run(string name, string folder)
     {
@@ -79,8 +80,9 @@ internal sealed class ImageBuild(ImageStore store, string cacheDirectory, Action
         try
         {
             FetchNpm(recipe, work);
-            if (recipe.Packages.Count > 0) MakeDebian(recipe, folder, work, archive);
-            else MakeBusybox(work, archive);
+            var files = PackFiles(folder, work);
+            if (recipe.Packages.Count > 0) MakeDebian(recipe, folder, files, work, archive);
+            else MakeBusybox(files, work, archive);
         }
         finally
         {
@@ -99,7 +101,31 @@ internal sealed class ImageBuild(ImageStore store, string cacheDirectory, Action
 
     private static string Home => Environment.GetEnvironmentVariable("HOME") ?? "/root";
 
-    private void MakeDebian(Recipe recipe, string folder, string work, string archive)
+    /// <summary>
+    /// The recipe's own files as an archive; null without any. No folders in it: those that the system has keep their modes and may be links
+    /// (/bin), and the missing ones are made. Whose checkout it is and how it was cloned leaves no trace.
+    /// </summary>
+    private static string? PackFiles(string folder, string work)
+    {
+        var root = Path.Combine(Path.GetFullPath(folder), FilesFolder);
+        if (!Directory.Exists(root)) return null;
+        var list = Path.Combine(work, "files.list");
+        File.WriteAllText(list, string.Concat(FilesOf(root).Select(file => file + "\0")));
+        var archive = Path.Combine(work, "files.tar");
+        Tools.Run("tar", ["-C", root, "--mtime=@" + Epoch, "--owner=0", "--group=0", "--numeric-owner", "--mode=u=rwX,go=rX", "--no-recursion", "--null", "--verbatim-files-from", "--files-from=" + list, "-cf", archive]);
+        return archive;
+    }
+
+    /// <summary>Files and links below, relative, in a fixed order.</summary>
+    private static List<string> FilesOf(string root)
+    {
+        // A link to a folder is a file here: what it points at lies in the machine, not in the recipe.
+        var entries = new DirectoryInfo(root).EnumerateFileSystemInfos("*", new EnumerationOptions { RecurseSubdirectories = true, AttributesToSkip = 0 })
+            .Where(entry => entry is FileInfo || entry.LinkTarget is not null);
+        return [.. entries.Select(entry => Path.GetRelativePath(root, entry.FullName)).Order(StringComparer.Ordinal)];
+    }
+
+    private void MakeDebian(Recipe recipe, string folder, string? files, string work, string archive)
     {
         var arguments = new List<string>
         {
@@ -110,6 +136,7 @@ internal sealed class ImageBuild(ImageStore store, string cacheDirectory, Action
         };
         foreach (var tarball in Directory.EnumerateFiles(work, "*.tgz").Order(StringComparer.Ordinal))
             arguments.Add($"--customize-hook=upload {tarball} /tmp/{Path.GetFileName(tarball)}");
+        if (files is not null) arguments.Add($"--customize-hook=tar-in {files} /");
         if (recipe.Setup is { } setup)
         {
             var script = Path.Combine(Path.GetFullPath(folder), setup);
@@ -133,7 +160,7 @@ internal sealed class ImageBuild(ImageStore store, string cacheDirectory, Action
         });
     }
 
-    private void MakeBusybox(string work, string archive)
+    private void MakeBusybox(string? files, string work, string archive)
     {
         Tell("busybox", 10, "making a system of busybox alone");
         var root = Directory.CreateDirectory(Path.Combine(work, "root")).FullName;
@@ -144,6 +171,7 @@ internal sealed class ImageBuild(ImageStore store, string cacheDirectory, Action
             Linux.Libc.Symlink("busybox", Path.Combine(root, "bin", applet));
         File.WriteAllText(Path.Combine(root, "etc/passwd"), "root:x:0:0:root:/root:/bin/sh\nuser:x:1000:1000:user:/home/user:/bin/sh\n");
         File.WriteAllText(Path.Combine(root, "etc/group"), "root:x:0:\nuser:x:1000:\n");
+        if (files is not null) Tools.Run("tar", ["-C", root, "-xf", files]);
         foreach (var open in (string[])["tmp", "workspace", "app", "var/tmp"]) Linux.Libc.Chmod(Path.Combine(root, open), 0x3ff);
         var pack = $"set -o pipefail; {Tools.Require("tar")} -C {Quote(root)} --sort=name --mtime=@{Epoch} --owner=0 --group=0 --numeric-owner -cf - . | {Tools.Require("zstd")} -q -3 -f -o {Quote(archive)}";
         Tools.Run("bash", ["-c", pack]);
@@ -165,6 +193,14 @@ internal sealed class ImageBuild(ImageStore store, string cacheDirectory, Action
         {
             hash.Append(Encoding.UTF8.GetBytes(Path.GetFileName(file) + "\0"));
             hash.Append(File.ReadAllBytes(file));
+        }
+        var root = Path.Combine(folder, FilesFolder);
+        foreach (var name in Directory.Exists(root) ? FilesOf(root) : [])
+        {
+            var file = new FileInfo(Path.Combine(root, name));
+            var runs = file.LinkTarget is null && (file.UnixFileMode & UnixFileMode.UserExecute) != 0;
+            hash.Append(Encoding.UTF8.GetBytes($"{FilesFolder}/{name}\0{(runs ? "x" : "")}{file.LinkTarget}\0"));
+            if (file.LinkTarget is null) hash.Append(File.ReadAllBytes(file.FullName));
         }
         return hash.Finish()[..16];
     }
