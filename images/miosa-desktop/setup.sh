@@ -24,20 +24,37 @@ python3 /usr/share/miosa/wallpaper.py /usr/share/backgrounds/miosa.png
 
 # The menu and the list of applications hold what a person would start: no settings of parts, no second xterm.
 cd /usr/share/applications
-rm -f tint2.desktop tint2conf.desktop debian-uxterm.desktop feh.desktop openbox.desktop thunar-settings.desktop thunar-bulk-rename.desktop \
+rm -f tint2.desktop tint2conf.desktop debian-uxterm.desktop python3.11.desktop feh.desktop openbox.desktop thunar-settings.desktop thunar-bulk-rename.desktop \
     org.xfce.mousepad-settings.desktop xfce4-about.desktop
-sed -i 's/^Name=.*/Name=Chromium/' chromium.desktop
-sed -i 's/^Name=.*/Name=Files/; s/^Icon=.*/Icon=system-file-manager/' thunar.desktop
-sed -i 's/^Name=.*/Name=Terminal/; s/^Icon=.*/Icon=utilities-terminal/' lxterminal.desktop
-sed -i 's/^Name=.*/Name=Editor/; s/^Icon=.*/Icon=accessories-text-editor/' org.xfce.mousepad.desktop
+# Only the first line of a kind: actions of an application have names, too.
+rename() { sed -i "0,/^Name=.*/s//Name=$2/; 0,/^Icon=.*/s||Icon=$3|" "$1.desktop"; }
+# With a picture's path the panel needs not look through the icon themes when it starts.
+icons=/usr/share/icons/elementary-xfce/apps/48
+rename chromium Chromium /usr/share/icons/hicolor/48x48/apps/chromium.png
+rename thunar Files $icons/system-file-manager.png
+rename lxterminal Terminal $icons/utilities-terminal.png
+rename org.xfce.mousepad Editor $icons/accessories-text-editor.png
+rename debian-xterm XTerm $icons/utilities-terminal.png
 update-desktop-database -q || true
 cd /
+
+cat >>/etc/X11/app-defaults/XTerm <<'TEXT'
+*faceName: DejaVu Sans Mono
+*faceSize: 11
+*background: #161a25
+*foreground: #dde3ef
+*cursorColor: #7aa2f7
+*internalBorder: 8
+TEXT
 
 # Mousepad keeps its settings in GSettings; these are its defaults here.
 glib-compile-schemas /usr/share/glib-2.0/schemas
 
-# The first window with text would wait for this otherwise.
+# The first window with text would wait for this otherwise. A cache counts only while its folder has the time that it says, and an image has no
+# times after the beginning of its year; /var/cache is emptied at the end of a build, so it lies where 59-miosa.conf says.
+find /usr/share/fonts /usr/local/share/fonts -type d -exec touch -d @1767225600 {} +
 fc-cache -f
+mv /var/cache/fontconfig /usr/lib/fontconfig-cache
 
 # What differs from build to build: the day of the last password change, backups, caches.
 sed -i 's/^\([^:]*:[^:]*\):[0-9]*:/\1:20454:/' /etc/shadow
