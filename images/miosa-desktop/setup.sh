@@ -51,10 +51,10 @@ TEXT
 glib-compile-schemas /usr/share/glib-2.0/schemas
 
 # The first window with text would wait for this otherwise. A cache counts only while its folder has the time that it says, and an image has no
-# times after the beginning of its year; /var/cache is emptied at the end of a build, so it lies where 59-miosa.conf says.
+# times after the beginning of its year. /var/cache is emptied at the end of a build, so it lies where 59-miosa.conf says.
 find /usr/share/fonts /usr/local/share/fonts -type d -exec touch -d @1767225600 {} +
+mkdir -p /usr/lib/fontconfig-cache
 fc-cache -f
-mv /var/cache/fontconfig /usr/lib/fontconfig-cache
 
 # What differs from build to build: the day of the last password change, backups, caches.
 sed -i 's/^\([^:]*:[^:]*\):[0-9]*:/\1:20454:/' /etc/shadow
