@@ -1,6 +1,6 @@
+using Miosa.Guest.Commands;
 using Miosa.Guest.Linux;
 using Miosa.Guest.Processes;
-using Miosa.Guest.Wire;
 
 namespace Miosa.Guest.Desktop.Apps;
 
