@@ -73,7 +73,9 @@ internal sealed class AccessibilityTree(string sessionBus, uint uid)
         var root = new AccessibleNode("") { Role = Words.RoleDesktopFrame, Name = "desktop", Bounds = new ScreenArea(0, 0, screenWidth, screenHeight) };
         for (var i = 0; i < apps.Count; i++)
         {
-            var appDeadline = Math.Min(deadline, Environment.TickCount64 + AppMs);
+            // A share of what is left: many that do not answer must not use up the time of those that do.
+            var now = Environment.TickCount64;
+            var appDeadline = now + Math.Clamp((deadline - now) / (apps.Count - i), 0, AppMs);
             if (apps[i].Take(asked[i], appDeadline, _listeningSince + NoticeMs) is { } app && Keep(app, screenWidth, screenHeight, 0))
                 root.Children.Add(app);
             bus.Forget(asked[i]);
@@ -133,12 +135,16 @@ internal sealed class AccessibilityTree(string sessionBus, uint uid)
             reader.Align(8);
             var name = reader.Text();
             reader.SkipText();
-            // Unique names only: what is well known could be the registry itself, and so a circle.
-            if (name.StartsWith(':') && !names.Contains(name))
+            // Unique names only: what is well known could be the registry itself, and so a circle; and the bus hangs up on who names a destination that is none.
+            if (IsUnique(name) && !names.Contains(name))
                 names.Add(name);
         }
         return names;
     }
+
+    private static bool IsUnique(string name) =>
+        name.Length is > 3 and < 100 && name[0] == ':' && char.IsAsciiDigit(name[1]) && char.IsAsciiDigit(name[^1])
+        && name.Count(letter => letter == '.') == 1 && name.AsSpan(1).IndexOfAnyExcept("0123456789.") < 0;
 
     /// <summary>Takes out below what is not to be seen; false when nothing is left.</summary>
     private static bool Keep(AccessibleNode node, int width, int height, int depth)
@@ -156,7 +162,7 @@ internal sealed class AccessibilityTree(string sessionBus, uint uid)
             if (node.Children[i] is { IsWrapper: true, Children: [var only] })
                 node.Children[i] = only;
         }
-        return node.Children.Count > 0 || (!isApp && node.Has(Words.StateShowing) && node.Bounds is { } area && area.Meets(width, height));
+        return node.Children.Count > 0 || (!isApp && !node.IsWrapper && node.Has(Words.StateShowing) && node.Bounds is { } area && area.Meets(width, height));
     }
 
     /// <summary>Marks what is told, breadth first; true when something is not.</summary>

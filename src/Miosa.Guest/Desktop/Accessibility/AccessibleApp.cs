@@ -114,13 +114,13 @@ internal sealed class AccessibleApp(BusConnection bus, string name, TreeBudget b
         reader.Align(8);
         reader.Align(8);
         reader.SkipText();
-        var path = reader.Text();
+        var path = reader.ObjectPath();
         reader.Align(8);
         reader.SkipText();
         reader.SkipText();
         reader.Align(8);
         reader.SkipText();
-        var parent = reader.Text();
+        var parent = reader.ObjectPath();
         int index, count;
         if (withChildren)
         {
@@ -235,7 +235,7 @@ internal sealed class AccessibleApp(BusConnection bus, string name, TreeBudget b
             {
                 reader.Align(8);
                 var owner = reader.Text();
-                var path = reader.Text();
+                var path = reader.ObjectPath();
                 // A part of another application (an embedded plug) is found there. What is already in the tree would make it a circle.
                 if (owner != name || path == RootPath || _known.Contains(path))
                     continue;
@@ -306,7 +306,10 @@ internal sealed class AccessibleApp(BusConnection bus, string name, TreeBudget b
                 return;
             var reader = reply.Read();
             reader.Align(8);
-            node.Bounds = new ScreenArea(reader.Int32(), reader.Int32(), reader.Int32(), reader.Int32());
+            var area = new ScreenArea(reader.Int32(), reader.Int32(), reader.Int32(), reader.Int32());
+            // Something that has no place says -1.
+            if (area is { Width: >= 0, Height: >= 0 })
+                node.Bounds = area;
         });
         InBatches(showing.FindAll(node => node.HasActions), node => bus.Send(name, node.Path, Action, "GetActions"), deadline, (node, reply) =>
         {
@@ -318,13 +321,22 @@ internal sealed class AccessibleApp(BusConnection bus, string name, TreeBudget b
             while (reader.Position < end && names.Count < MaxActions)
             {
                 reader.Align(8);
-                if (TextOf(ref reader) is { Length: > 0 } action)
-                    names.Add(action);
+                names.Add(TextOf(ref reader));
                 reader.SkipText();
                 reader.SkipText();
             }
             node.Actions = [.. names];
         });
+        // Chromium tells the names of its actions only one by one. The first is what a click does.
+        const uint first = 0;
+        InBatches(showing.FindAll(node => node.Actions is ["", ..]), node => bus.Send(name, node.Path, Action, "GetName", "i", arguments => arguments.UInt32(first)), deadline, (node, reply) =>
+        {
+            var reader = reply.Read();
+            if (reply.Signature == "s")
+                node.Actions[0] = TextOf(ref reader);
+        });
+        foreach (var node in showing)
+            node.Actions = Array.FindAll(node.Actions, action => action.Length > 0);
     }
 
     private static void GatherShowing(AccessibleNode node, List<AccessibleNode> showing, int depth)

@@ -23,6 +23,10 @@ internal sealed unsafe class BusConnection : IDisposable
     public const string Bus = "org.freedesktop.DBus";
 
     private const int MaxMessage = 8 << 20;
+
+    /// <summary>Of answers that wait to be taken: a call is sent to all applications at once.</summary>
+    private const int MaxKept = 24 << 20;
+
     private const int MaxLine = 512;
     private const int FixedHeader = 16;
     private const byte MethodCall = 1;
@@ -38,6 +42,7 @@ internal sealed unsafe class BusConnection : IDisposable
     private int _inStart;
     private int _inEnd;
     private long _toDrop;
+    private long _kept;
     private uint _lastSerial;
 
     private BusConnection(int socket) => _socket = socket;
@@ -114,7 +119,10 @@ internal sealed unsafe class BusConnection : IDisposable
         while (true)
         {
             if (_answers.Remove(serial, out var answer))
+            {
+                _kept -= answer.Message.Length;
                 return answer;
+            }
             if (!_pending.ContainsKey(serial))
                 return null;
             while (TakeMessage())
@@ -138,7 +146,8 @@ internal sealed unsafe class BusConnection : IDisposable
     public void Forget(uint serial)
     {
         _pending.Remove(serial);
-        _answers.Remove(serial);
+        if (_answers.Remove(serial, out var answer))
+            _kept -= answer.Message.Length;
     }
 
     public void Dispose() => Libc.Close(_socket);
@@ -275,9 +284,9 @@ internal sealed unsafe class BusConnection : IDisposable
         var isLittle = waiting[0] == (byte)'l';
         var fields = (long)ReadUInt32(waiting[12..], isLittle);
         var length = ((FixedHeader + fields + 7) / 8 * 8) + ReadUInt32(waiting[4..], isLittle);
-        if (length > MaxMessage)
+        if (length > MaxMessage || length + _kept > MaxKept)
         {
-            // Dropped as it comes in; whoever waits for it waits until the deadline.
+            // Dropped as it comes; whoever waits for it waits until the deadline.
             _toDrop = length;
             return TakeMessage();
         }
@@ -334,6 +343,7 @@ internal sealed unsafe class BusConnection : IDisposable
         if (!_pending.TryGetValue(serial, out var asked) || (asked[0] == ':' && asked != sender))
             return;
         _pending.Remove(serial);
+        _kept += message.Length;
         _answers[serial] = new BusReply(message, (FixedHeader + fields + 7) / 8 * 8, signature, type == ErrorReply ? error : null);
     }
 }

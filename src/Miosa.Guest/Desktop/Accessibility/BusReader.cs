@@ -51,6 +51,15 @@ internal ref struct BusReader(ReadOnlySpan<byte> message, int position)
         return text[..(char.IsHighSurrogate(text[most - 1]) ? most - 1 : most)];
     }
 
+    /// <summary>The bus has checked that it is a path; one of unusual length, which cannot be cut and stay one, is "/".</summary>
+    public string ObjectPath()
+    {
+        const int longest = 255;
+        var bytes = Take(UInt32());
+        _ = Take(1);
+        return bytes.Length > longest ? "/" : Encoding.ASCII.GetString(bytes);
+    }
+
     public void SkipText() => _ = Take(UInt32() + 1);
 
     public string Signature()
