@@ -94,34 +94,6 @@ internal static unsafe partial class Libc
         return result;
     }
 
-    /// <summary>A unix stream socket that never blocks; -1 when there is none to be had.</summary>
-    public static int UnixSocket()
-    {
-        const int unix = 1;
-        const int stream = 1;
-        return SocketRaw(unix, stream | NonBlocking | CloseOnExec, 0);
-    }
-
-    /// <summary>0, or -1; a path that begins with a zero byte is an abstract name.</summary>
-    public static int ConnectUnix(int socket, ReadOnlySpan<byte> path)
-    {
-        const int unix = 1;
-        const int longest = 107;
-        if (path.Length is 0 or > longest)
-            throw new LinuxException("connect", "a socket's path has 1 to " + longest + " bytes", Errno.ENAMETOOLONG);
-        var name = stackalloc byte[110];
-        new Span<byte>(name, 110).Clear();
-        name[0] = unix;
-        path.CopyTo(new Span<byte>(name + 2, longest));
-        // The length counts for an abstract name: zeros are part of it.
-        var length = (uint)(2 + path.Length + (path[0] == 0 ? 0 : 1));
-        int result;
-        do
-            result = ConnectRaw(socket, name, length);
-        while (result < 0 && LastErrno == Errno.EINTR);
-        return result;
-    }
-
     /// <summary>How an attempt to connect ended: 0 or an errno.</summary>
     public static int SocketError(int socket)
     {

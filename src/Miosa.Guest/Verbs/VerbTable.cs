@@ -43,6 +43,10 @@ internal static class VerbTable
         (GuestVerb.PortConnect, PortConnect.Run),
         (GuestVerb.Ports, ListPorts.Run),
         (GuestVerb.Suspend, Suspend.Run),
+        (GuestVerb.DesktopApps, DesktopApps.List),
+        (GuestVerb.DesktopLaunch, DesktopApps.Launch),
+        (GuestVerb.DesktopTree, DesktopApps.Tree),
+        (GuestVerb.DesktopWallpaper, DesktopApps.Wallpaper),
     ];
 
     /// <summary>The payload of HELLO.</summary>

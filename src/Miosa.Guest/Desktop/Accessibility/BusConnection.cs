@@ -47,17 +47,13 @@ internal sealed unsafe class BusConnection : IDisposable
 
     private BusConnection(int socket) => _socket = socket;
 
-    /// <param name="address">As DBUS_SESSION_BUS_ADDRESS has it; the first unix socket of it is taken.</param>
+    /// <param name="address">As DBUS_SESSION_BUS_ADDRESS has it; the first path of a socket in it is taken.</param>
     /// <param name="deadline">In <see cref="Environment.TickCount64"/>.</param>
     public static BusConnection Open(string address, uint uid, long deadline)
     {
-        var socket = Libc.UnixSocket();
-        if (socket < 0 || Libc.ConnectUnix(socket, PathOf(address)) < 0)
-        {
-            var errno = Libc.LastErrno;
-            Libc.Close(socket);
-            throw new BusException("cannot connect to the bus at " + address + ": " + Errno.Describe(errno));
-        }
+        var socket = Libc.ConnectUnix(PathOf(address), isNonBlocking: true);
+        if (socket < 0)
+            throw new BusException("cannot connect to the bus at " + address + ": " + Errno.Describe(Libc.LastErrno));
         var bus = new BusConnection(socket);
         try
         {
@@ -160,7 +156,6 @@ internal sealed unsafe class BusConnection : IDisposable
         header.Text(value);
     }
 
-    /// <summary>The name of the socket; an abstract one begins with a zero byte.</summary>
     private static byte[] PathOf(string addresses)
     {
         foreach (var address in addresses.Split(';'))
@@ -171,11 +166,9 @@ internal sealed unsafe class BusConnection : IDisposable
             {
                 if (pair.StartsWith("path=", StringComparison.Ordinal))
                     return Encoding.UTF8.GetBytes(Uri.UnescapeDataString(pair[5..]));
-                if (pair.StartsWith("abstract=", StringComparison.Ordinal))
-                    return Encoding.UTF8.GetBytes("\0" + Uri.UnescapeDataString(pair[9..]));
             }
         }
-        throw new BusException("the bus has no unix address: " + addresses);
+        throw new BusException("the address of the bus is no path of a socket: " + addresses);
     }
 
     private void Flush(long deadline)

@@ -1,5 +1,4 @@
 using System.Buffers.Binary;
-using System.Text;
 using System.Text.Json;
 using Miosa.Guest.Commands;
 using Miosa.Guest.Linux;
@@ -18,10 +17,9 @@ internal static unsafe class TreeReader
 
     private static readonly Lock s_lock = new();
     private static RunningCommand? s_process;
-    private static string s_startedFor = "";
 
     /// <summary>Sends the tree as DATA of the stream and gives what RESULT says of it.</summary>
-    public static TreeReply Run(GuestStream stream, TreeCall call, int width, int height, Account user, Dictionary<string, string> session)
+    public static TreeReply Run(GuestStream stream, TreeCall call, GuestDesktop screen, DesktopPlace place)
     {
         if (call.MaxDepth is < 0 or > DesktopLimits.MaxTreeDepth)
             throw GuestFailure.BadRequest($"max_depth must be from 1 to {DesktopLimits.MaxTreeDepth}, or 0 for as deep as it goes");
@@ -34,38 +32,27 @@ internal static unsafe class TreeReader
             var isOld = s_process is not null;
             try
             {
-                (reply, tree) = Ask(call, width, height, user, session);
+                (reply, tree) = Ask(call, screen, place);
             }
             catch (GuestFailure) when (isOld && s_process is null)
             {
                 // It had been killed between two calls.
-                (reply, tree) = Ask(call, width, height, user, session);
+                (reply, tree) = Ask(call, screen, place);
             }
         }
         stream.Send(FrameChannel.Body, tree);
         return reply;
     }
 
-    /// <summary>The desktop ends, and with it the bus that the process is on.</summary>
-    public static void Stop()
+    private static (TreeReply Reply, byte[] Tree) Ask(TreeCall call, GuestDesktop screen, DesktopPlace place)
     {
-        lock (s_lock)
-            End();
-    }
-
-    private static (TreeReply Reply, byte[] Tree) Ask(TreeCall call, int width, int height, Account user, Dictionary<string, string> session)
-    {
-        var bus = session.GetValueOrDefault("DBUS_SESSION_BUS_ADDRESS") ?? "";
-        if (s_process is not null && s_startedFor != bus)
-            End();
-        s_process ??= Start(user, session);
-        s_startedFor = bus;
+        s_process ??= Start(place);
         var until = Environment.TickCount64 + AnswerMs;
         try
         {
             var question = new byte[TreeProcess.CallBytes];
-            BinaryPrimitives.WriteInt32LittleEndian(question, width);
-            BinaryPrimitives.WriteInt32LittleEndian(question.AsSpan(4), height);
+            BinaryPrimitives.WriteInt32LittleEndian(question, screen.Width);
+            BinaryPrimitives.WriteInt32LittleEndian(question.AsSpan(4), screen.Height);
             BinaryPrimitives.WriteInt32LittleEndian(question.AsSpan(8), call.MaxDepth);
             BinaryPrimitives.WriteInt32LittleEndian(question.AsSpan(12), call.MaxNodes);
             fixed (byte* bytes = question)
@@ -102,21 +89,10 @@ internal static unsafe class TreeReader
         }
     }
 
-    private static RunningCommand Start(Account user, Dictionary<string, string> session)
+    private static RunningCommand Start(DesktopPlace place)
     {
-        var environment = LoginEnvironment.For(user);
-        foreach (var (name, value) in session)
-            environment[name] = value;
-        var process = RunningCommand.Start(
-            new CommandLine
-            {
-                Argv = ["miosa-guest"u8.ToArray(), Encoding.ASCII.GetBytes(TreeProcess.Argument)],
-                Programs = ["/proc/self/exe"u8.ToArray()],
-                Environment = LoginEnvironment.Pack(environment),
-                Directory = "/"u8.ToArray(),
-                Account = user.Uid == 0 ? null : user,
-            },
-            withStdin: true);
+        // As the desktop's agent is started.
+        var process = RunningCommand.Start(place.Program("/proc/self/exe", TreeProcess.Argument), withStdin: true);
         if (process.Fault == LaunchFault.None)
         {
             // Nobody reads it, and a full pipe would stop the process.

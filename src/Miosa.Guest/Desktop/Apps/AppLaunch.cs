@@ -18,14 +18,13 @@ internal static class AppLaunch
     private const int NotExecutable = 126;
     private const int NotFound = 127;
 
-    /// <param name="session">The variables of the desktop's session, by which an application finds the display and the bus.</param>
-    public static LaunchReply Run(LaunchCall call, string user, string home, Dictionary<string, string> session, LeftoverPipes leftovers)
+    public static LaunchReply Run(LaunchCall call, DesktopPlace place, LeftoverPipes leftovers)
     {
         var args = Checked(call);
         var asked = call.App!.Trim(); // Checked has seen that it is there
         var apps = InstalledApps.Read();
         var app = InstalledApps.Find(apps, asked);
-        var exec = new ExecCall { Cwd = app?.Directory ?? home, Env = session, User = user };
+        var exec = new ExecCall { Cwd = app?.Directory ?? place.Home, Env = place.Environment(), User = place.User.Name };
         exec = app is null
             // The words of args stay words: the shell sees them as its own arguments.
             ? exec with { Argv = ["sh", "-c", args.Length == 0 ? asked : asked + " \"$@\"", "sh", .. args] }

@@ -9,34 +9,38 @@ namespace Miosa.Guest.Desktop;
 /// The picture behind the windows. feh draws it as the desktop's user: what decodes a picture that anybody may have sent has no other rights.
 /// One that was set is kept as a copy, which is drawn at every start and after every change of the screen's size; without one the image's own is.
 /// </summary>
-internal static unsafe class Wallpaper
+internal static unsafe class Background
 {
     private const string Home = "/var/lib/miosa/wallpaper";
     private const string Kept = Home + "/picture";
     private const string KeptMode = Home + "/mode";
     private const string OfImage = "/usr/share/backgrounds/miosa.png";
     private const string DefaultMode = "fill";
-    private const string Feh = "/usr/bin/feh";
+    private const string Painter = "/usr/bin/feh";
     private const long MaxBytes = 64L << 20;
-    private const int DrawMs = 15_000;
+    private const int MaxMode = 16;
+    private const int PaintMs = 10_000;
+    private const int MostOutput = 4096;
 
     private static readonly Lock s_lock = new();
 
-    /// <summary>What was set, or what the image has; without either the screen stays as it is.</summary>
-    public static void Draw(Account user, Dictionary<string, string> session)
+    /// <summary>Draws what was set, else what the image has, on a screen that is new or has changed its size. False without any.</summary>
+    public static bool TryPaint(DesktopPlace place)
     {
         lock (s_lock)
         {
-            var mode = Encoding.ASCII.GetString(SmallFile.Read(Z(KeptMode), 16));
-            if (Exists(Kept) && TryDraw(Kept, mode, user, session))
-                return;
-            if (Exists(OfImage))
-                _ = TryDraw(OfImage, DefaultMode, user, session);
+            if (!DesktopPlace.Exists(Painter))
+                return false;
+            if (DesktopPlace.Exists(Kept) && TryPaint(place, Kept, Encoding.ASCII.GetString(SmallFile.Read(Z(KeptMode), MaxMode))))
+                return true;
+            return DesktopPlace.Exists(OfImage) && TryPaint(place, OfImage, DefaultMode);
         }
     }
 
-    public static void Set(WallpaperCall call, Account user, Dictionary<string, string> session)
+    public static void Set(WallpaperCall call, DesktopPlace place)
     {
+        if (!DesktopPlace.Exists(Painter))
+            throw new GuestFailure(GuestErrorCode.Unsupported, "this image cannot show a wallpaper: it has no " + Painter);
         var mode = call.Mode ?? DefaultMode;
         if (OptionOf(mode) is null)
             throw GuestFailure.BadRequest("mode must be fill, fit, center, stretch or tile, not \"" + mode + "\"");
@@ -46,12 +50,12 @@ internal static unsafe class Wallpaper
         {
             MakeHome();
             var copy = Home + "/new";
-            Copy(call.Path, copy, user);
-            if (!TryDraw(copy, mode, user, session))
+            Copy(call.Path, copy, place.User);
+            if (!TryPaint(place, copy, mode))
             {
                 _ = Libc.UnlinkAt(Libc.AtCwd, Z(copy), 0);
                 // What was there may be gone half way.
-                Draw(user, session);
+                TryPaint(place);
                 throw GuestFailure.BadRequest("path is not a picture that can be shown (PNG, JPEG, GIF, WebP, TIFF, BMP and others can): \"" + call.Path + "\"");
             }
             Libc.Check(Libc.RenameAt(Libc.AtCwd, Z(copy), Libc.AtCwd, Z(Kept), 0), "rename", Kept);
@@ -59,21 +63,8 @@ internal static unsafe class Wallpaper
         }
     }
 
-    private static bool TryDraw(string path, string mode, Account user, Dictionary<string, string> session)
-    {
-        var environment = LoginEnvironment.For(user);
-        foreach (var (name, value) in session)
-            environment[name] = value;
-        var line = new CommandLine
-        {
-            Argv = [.. ((string[])["feh", "--no-fehbg", OptionOf(mode) ?? "--bg-fill", path]).Select(Encoding.UTF8.GetBytes)],
-            Programs = [Encoding.UTF8.GetBytes(Feh)],
-            Environment = LoginEnvironment.Pack(environment),
-            Directory = "/"u8.ToArray(),
-            Account = user.Uid == 0 ? null : user,
-        };
-        return CommandOutput.Take(line, 64 << 10, DrawMs) is not null;
-    }
+    private static bool TryPaint(DesktopPlace place, string picture, string mode) =>
+        CommandOutput.Take(place.Program(Painter, "--no-fehbg", OptionOf(mode) ?? "--bg-fill", picture), MostOutput, PaintMs) is not null;
 
     private static string? OptionOf(string mode) => mode switch
     {
@@ -142,8 +133,6 @@ internal static unsafe class Wallpaper
         foreach (var folder in (string[])["/var/lib/miosa", Home])
             _ = Libc.MkdirAt(Libc.AtCwd, Z(folder), 0b111_101_101);
     }
-
-    private static bool Exists(string path) => Libc.StatAt(Libc.AtCwd, Z(path), out var status, 0) == 0 && status.IsRegular;
 
     private static byte[] Z(string path) => Encoding.UTF8.GetBytes(path + "\0");
 }
