@@ -30,6 +30,8 @@ internal sealed class DesktopPlace
 
     public string Home => _account.Home;
 
+    public Account User => _account;
+
     /// <summary>Looked up each time: a command may have installed it.</summary>
     public static DesktopPlace Find()
     {

@@ -59,6 +59,10 @@ internal static class VerbTable
         (GuestVerb.DesktopVnc, DesktopVnc.Run),
         (GuestVerb.DesktopWatch, DesktopWatch.Run),
         (GuestVerb.Suspend, Suspend.Run),
+        (GuestVerb.DesktopApps, DesktopApps.List),
+        (GuestVerb.DesktopLaunch, DesktopApps.Launch),
+        (GuestVerb.DesktopTree, DesktopApps.Tree),
+        (GuestVerb.DesktopWallpaper, DesktopApps.Wallpaper),
     ];
 
     /// <summary>The payload of HELLO.</summary>
