@@ -260,7 +260,7 @@ public sealed class ComputerTests(Tenant tenant) : IClassFixture<Tenant>
         var id = await Api.NewComputerAsync();
         (await Api.PostAsync($"computers/{id}/stop")).Expect(200);
         var refused = await Api.GetAsync($"computers/{id}/apps");
-        Assert.Equal((409, "CONFLICT"), (refused.Status, refused.Code));
+        Assert.Equal((409, "COMPUTER_NOT_RUNNING"), (refused.Status, refused.Code));
         Assert.Contains("the computer is stopped: start it first (POST /computers/{id}/start)", refused.Text("error"), StringComparison.Ordinal);
         Assert.Equal("stopped", await Api.StatusAsync(id));
     }
