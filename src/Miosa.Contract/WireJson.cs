@@ -110,6 +110,19 @@ namespace Miosa;
 [JsonSerializable(typeof(Page<AuditLogEntry>))]
 [JsonSerializable(typeof(TenantInfo))]
 [JsonSerializable(typeof(Page<TenantInfo>))]
+[JsonSerializable(typeof(ComputerService))]
+[JsonSerializable(typeof(ComputerServiceList))]
+[JsonSerializable(typeof(ComputerSnapshot))]
+[JsonSerializable(typeof(ComputerSnapshotList))]
+[JsonSerializable(typeof(ComputerSnapshotProgress))]
+[JsonSerializable(typeof(ComputerLogLine))]
+[JsonSerializable(typeof(ComputerLogs))]
+[JsonSerializable(typeof(ComputerFileList))]
+[JsonSerializable(typeof(ComputerFileWritten))]
+[JsonSerializable(typeof(ComputerFileExport))]
+[JsonSerializable(typeof(ComputerNetworkPolicy))]
+[JsonSerializable(typeof(ComputerEvent))]
+[JsonSerializable(typeof(ComputerStatusEvent))]
 [JsonSerializable(typeof(JsonObject))]
 internal sealed partial class WireJson : JsonSerializerContext;
 
@@ -168,4 +181,8 @@ internal sealed partial class WireJson : JsonSerializerContext;
 [JsonSerializable(typeof(GovernancePolicy))]
 [JsonSerializable(typeof(TenantSettingsRequest))]
 [JsonSerializable(typeof(ProviderKeyRequest))]
+[JsonSerializable(typeof(ExecPythonRequest))]
+[JsonSerializable(typeof(CreateComputerServiceRequest))]
+[JsonSerializable(typeof(CreateComputerSnapshotRequest))]
+[JsonSerializable(typeof(ComputerNetworkPolicyRequest))]
 internal sealed partial class RequestJson : JsonSerializerContext;
