@@ -21,7 +21,7 @@ public sealed record ExecPythonRequest
 /// <summary>A line of a computer's or a service's log.</summary>
 public sealed record ComputerLogLine
 {
-    /// <summary>When it was printed, to the second in which the server heard of it; null for lines from before it listened.</summary>
+    /// <summary>When it was printed, to the second; null where the computer's guest is of a version that does not note it.</summary>
     public DateTimeOffset? Timestamp { get; init; }
 
     /// <summary><c>stdout</c> or <c>stderr</c>.</summary>
