@@ -24,12 +24,21 @@ internal sealed partial class ServiceKeeper(
     /// <summary>By machine; the loop's own.</summary>
     private readonly Dictionary<string, Task> looking = [];
 
+    private readonly ConcurrentDictionary<string, Task> beginning = [];
+    private readonly CancellationTokenSource stopping = new();
     private readonly ConcurrentDictionary<string, SemaphoreSlim> turns = [];
     private readonly ConcurrentDictionary<string, Trouble> troubles = [];
 
-    /// <summary>Starts what is wanted, in a machine that has just booted.</summary>
-    public async Task StartAllAsync(Resident resident, CancellationToken ct)
+    /// <summary>Starts what is wanted, in a computer that has just come up. Its caller does not wait.</summary>
+    public void Begin(Resident resident)
     {
+        if (services.Of(resident.Row.Id).Any(row => row.IsWanted))
+            beginning[resident.Row.Id] = StartAllAsync(resident, stopping.Token);
+    }
+
+    private async Task StartAllAsync(Resident resident, CancellationToken ct)
+    {
+        await Task.Yield();
         foreach (var row in services.Of(resident.Row.Id).Where(row => row.IsWanted))
         {
             try
@@ -139,6 +148,7 @@ internal sealed partial class ServiceKeeper(
     {
         foreach (var turn in turns.Values)
             turn.Dispose();
+        stopping.Dispose();
         base.Dispose();
     }
 
@@ -151,6 +161,8 @@ internal sealed partial class ServiceKeeper(
             {
                 foreach (var (machine, _) in looking.Where(pair => pair.Value.IsCompleted))
                     looking.Remove(machine);
+                foreach (var begun in beginning.Where(pair => pair.Value.IsCompleted))
+                    beginning.TryRemove(begun);
                 foreach (var machine in services.KeptMachines)
                 {
                     if (!looking.ContainsKey(machine) && directory.Find(machine) is { Row.State: MachineState.Running } resident)
@@ -160,7 +172,8 @@ internal sealed partial class ServiceKeeper(
         }
         catch (OperationCanceledException)
         {
-            await Task.WhenAll(looking.Values);
+            await stopping.CancelAsync();
+            await Task.WhenAll([.. looking.Values, .. beginning.Values]);
         }
     }
 

@@ -87,7 +87,7 @@ internal static class ExportEndpoints
         var scope = context.IsAboutComputer() ? Scopes.ComputersRead : Scopes.SandboxesRead;
         if (context.Request.Query["t"].ToString() is { Length: > 0 } token)
         {
-            if (context.RequestServices.GetRequiredService<ExportLinks>().Open(token, context.NamedMachine()) is not { } order)
+            if (context.RequestServices.GetRequiredService<ExportLinks>().Open(token, context.MachinePath().Id) is not { } order)
                 return Reply.Refuse(new Refusal(ErrorCodes.InsufficientScope, "the link is not valid"));
             // The link may do what it was made for and nothing else: no scope but reading, and no path but its own.
             context.Features.Set(new Caller(order.TenantId, "link", new HashSet<string>([scope])));
@@ -144,7 +144,7 @@ internal static class ExportEndpoints
 
     private static string UrlOf(HttpContext context, string[] paths, string fileName, DateTimeOffset expiresAt)
     {
-        var order = new ExportOrder(context.Caller().TenantId, context.NamedMachine(), paths, fileName);
+        var order = new ExportOrder(context.Caller().TenantId, context.MachinePath().Id, paths, fileName);
         return context.RequestServices.GetRequiredService<ExportLinks>().UrlOf(context, order, expiresAt);
     }
 

@@ -1,6 +1,7 @@
 using System.Globalization;
 using Miosa.Server.Audit;
 using Miosa.Server.Keys;
+using Miosa.Server.Lifecycle;
 using Miosa.Server.Limits;
 using Miosa.Server.Storage;
 
@@ -28,6 +29,8 @@ internal sealed class Access(ApiKeys keys, TenantSet tenants, AddressLimits addr
             await next(context);
             return;
         }
+        if (context.GetEndpoint()?.Metadata.GetMetadata<AlsoOfSandboxes>() is { } other && context.MachinePath().Kind == MachineKind.Sandbox)
+            scope = other.Scope;
         var (caller, refusal) = await CheckAsync(context, scope);
         if (refusal is not null)
         {
@@ -62,7 +65,7 @@ internal sealed class Access(ApiKeys keys, TenantSet tenants, AddressLimits addr
             return (null, tooMany);
         (caller, var refusal) = await OfTenantAsync(context, caller, scope);
         audit?.By(caller, key.Row.Name);
-        refusal ??= caller.Has(scope) || context.GetEndpoint()?.Metadata.GetMetadata<OtherScope>() is { } other && caller.Has(other.Scope) ? await UserBound.CheckAsync(context, caller) : Refusal.MissingScope(scope);
+        refusal ??= caller.Has(scope) ? await UserBound.CheckAsync(context, caller) : Refusal.MissingScope(scope);
         return refusal is null ? (caller, null) : (null, refusal);
     }
 

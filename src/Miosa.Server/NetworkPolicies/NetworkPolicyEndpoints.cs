@@ -33,7 +33,7 @@ internal static class NetworkPolicyEndpoints
     {
         if (await context.FindMachineAsync() is not { } row)
             return Reply.Refuse(context.UnknownMachine());
-        var (changed, no) = await context.RequestServices.GetRequiredService<Machines>().ChangeEgressAsync(context.Caller(), row.Id, egress, context.RequestAborted);
+        var (changed, no) = await context.RequestServices.GetRequiredService<Machines>().ChangeEgressAsync(context.Caller(), row.Id, egress, context.RequestAborted, row.Kind);
         return changed is null ? Reply.Refuse(no ?? Refusal.Internal()) : answer(changed);
     }
 

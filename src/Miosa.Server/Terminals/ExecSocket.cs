@@ -69,7 +69,7 @@ internal static class ExecSocket
             await Reply.Refuse(refusal ?? Refusal.Internal()).ExecuteAsync(context);
             return;
         }
-        var admitted = await context.AdmitAnyAsync(AdmitFor.Exec);
+        var admitted = await context.AdmitAsync(AdmitFor.Exec);
         (var whole, refusal) = admitted.Refusal is null ? command.Within(admitted.Env) : (null, admitted.Refusal);
         if (whole is null)
             await Reply.Refuse(refusal!).ExecuteAsync(context); // one of the two is always there

@@ -47,7 +47,7 @@ internal static class TerminalEndpoints
             routes.MapStream("GET", Computer + path, handler).Needs(Scopes.ComputersWrite).WithMetadata(new KeyInQuery());
 
         void AlsoOfSandboxes(string path, Func<HttpContext, SocketForm> form) =>
-            SocketOfComputer(path, context => ExecSocket.RunAsync(context, form(context))).WithMetadata(new OtherScope(Scopes.SandboxesExec));
+            SocketOfComputer(path, context => ExecSocket.RunAsync(context, form(context))).WithMetadata(new AlsoOfSandboxes(Scopes.SandboxesExec));
     }
 
     /// <summary>Which of the forms of output the client asked for with <c>?frames=</c>.</summary>
@@ -196,7 +196,7 @@ internal static class TerminalEndpoints
             Cols = terminal.Cols,
             Rows = terminal.Rows,
             Shell = terminal.Shell,
-            WsUrl = $"{(request.IsHttps ? "wss" : "ws")}://{request.Host}{Routes.Base}/{context.Area()}/{Uri.EscapeDataString(context.NamedMachine())}"
+            WsUrl = $"{(request.IsHttps ? "wss" : "ws")}://{request.Host}{Routes.Base}/{context.Area()}/{Uri.EscapeDataString(context.MachinePath().Id)}"
                 + (context.IsAboutComputer() ? $"/pty/{id}" : $"/terminal/{id}/ws"),
             CreatedAt = GuestTime.Of(terminal.StartedMs),
         };
