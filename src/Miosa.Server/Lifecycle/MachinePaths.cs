@@ -36,7 +36,7 @@ internal static class MachinePaths
 
     public static ValueTask<Admitted> AdmitAsync(this HttpContext context, AdmitFor purpose) => Machines(context).AdmitAsync(context, purpose);
 
-    /// <inheritdoc cref="Lifecycle.Machines.AdmitOnlookerAsync"/>
+    /// <summary>For a request that stays open and only looks on: the machine is busy while it is admitted, not until it ends.</summary>
     public static ValueTask<Admitted> AdmitOnlookerAsync(this HttpContext context, AdmitFor purpose)
     {
         var (kind, id) = context.MachinePath();

@@ -4,6 +4,7 @@ using Miosa.Guest;
 using Miosa.Server.Files;
 using Miosa.Server.Guests;
 using Miosa.Server.Host;
+using Miosa.Server.Keys;
 using Miosa.Server.Lifecycle;
 
 namespace Miosa.Server.Logs;
