@@ -1,5 +1,8 @@
 using System.Text.Json;
+using System.Text.Json.Nodes;
 using Miosa.Platform;
+using Miosa.Server.Host;
+using Miosa.Server.NetworkPolicies;
 
 namespace Miosa.Server.Tests;
 
@@ -56,11 +59,21 @@ public sealed class ComputerPolicyTests(OneComputer computer) : IClassFixture<On
     [InlineData("""{"rules":[{"effect":"allow","destination":"example.org"},{"effect":"deny","destination":"*"}]}""", "listed")]
     [InlineData("""{"rules":[{"effect":"allow","destination":"*"}],"default_effect":"deny"}""", "open")]
     [InlineData("""{"rules":[{"effect":"deny","destination":"10.0.0.0/8"}]}""", "open")]
-    public async Task A_policy_becomes_what_the_runtime_enforces(string policy, string mode)
+    public void A_policy_becomes_what_the_runtime_enforces(string policy, string mode)
     {
-        (await PutAsync(policy)).Expect(200);
-        var asked = await computer.Platform.AskRuntimeAsync(new() { ["op"] = "inspect", ["machine"] = computer.Id });
-        Assert.Equal(mode, asked.TryGetProperty("egress", out var egress) && egress.ValueKind == JsonValueKind.Object ? egress.GetProperty("mode").GetString() : "open");
+        var (egress, refusal) = NetworkPolicy.Read(new Fields((JsonObject)JsonNode.Parse(policy)!));
+        Assert.Null(refusal);
+        Assert.Equal(mode, egress is null ? "open" : JsonNode.Parse(egress)!["mode"]!.GetValue<string>());
+    }
+
+    [Fact]
+    public async Task A_closed_computer_reaches_nobody_from_the_moment_of_the_answer()
+    {
+        (await PutAsync("""{"rules":[{"effect":"allow","destination":"198.51.100.0/24"}],"default_effect":"deny"}""")).Expect(200);
+        await computer.RunAsync("timeout 5 bash -c 'exec 3<>/dev/tcp/203.0.113.1/80' 2>/dev/null; true");
+        var refused = await computer.Platform.AskRuntimeAsync(new JsonObject { ["op"] = "refused", ["machine"] = computer.Id });
+        Assert.Contains(refused.GetProperty("refused").EnumerateArray(), one => one.GetProperty("target").GetString() == "203.0.113.1");
+        (await Api.DeleteAsync($"computers/{computer.Id}/network-policy")).Expect(200);
     }
 
     [Theory]

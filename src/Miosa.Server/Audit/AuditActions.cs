@@ -96,7 +96,7 @@ internal static class AuditActions
         Changes("computer.snapshot.delete", "computer.snapshot.deleted", $"DELETE {Computer}/snapshots/{{snapshot_id}}", $"DELETE {Computer}/checkpoints/{{snapshot_id}}"),
         // The way back is a GET for the client that wants to see it happen.
         Changes("computer.snapshot.restore", "computer.snapshot.restored", $"POST {Computer}/restore/{{snapshot_id}}", $"POST {Computer}/checkpoints/{{snapshot_id}}/restore",
-            $"GET {Computer}/checkpoints/{{snapshot_id}}/restore/stream"),
+            $"GET {Computer}/checkpoints/{{snapshot_id}}/restore/stream", "POST /snapshots/{snapshot_id}/restore"),
         Changes("computer.service.create", "computer.service.created", $"POST {Computer}/services"),
         Changes("computer.service.delete", "computer.service.deleted", $"DELETE {Computer}/services/{{service_id}}"),
         Changes("computer.service.start", "computer.service.started", $"POST {Computer}/services/{{service_id}}/start"),
