@@ -32,8 +32,9 @@ internal static class AccessRecipes
         [$"GET {Sandbox}/exec/stream"] = new() { Query = "?command=true" },
         [$"GET {Sandbox}/exec/ws"] = new(101) { Query = "?command=true", IsSocket = true },
         [$"GET {Sandbox}/exec/spawn"] = new(101) { Query = "?command=true", IsSocket = true },
-        ["GET /computers/{sandbox_id}/exec/ws"] = new(101) { Query = "?command=true", IsSocket = true },
-        ["GET /computers/{sandbox_id}/exec/spawn"] = new(101) { Query = "?command=true", IsSocket = true },
+        [$"GET {Computer}/exec/ws"] = new(101) { Query = "?command=true", IsSocket = true },
+        [$"GET {Computer}/exec/spawn"] = new(101) { Query = "?command=true", IsSocket = true },
+        [$"GET {Computer}/exec/stream"] = new(101) { Query = "?command=true", IsSocket = true },
         [$"POST {Sandbox}/exec/resize"] = new() { Prepare = NewTerminal, Content = values => Text($$"""{"session_id":"{{values["session_id"]}}","cols":80,"rows":24}""") },
         [$"POST {Sandbox}/terminal"] = Recipe.Json("{}", 201),
         [$"GET {Sandbox}/terminal/{{session_id}}/ws"] = new(101) { IsSocket = true },
@@ -95,6 +96,49 @@ internal static class AccessRecipes
         [$"POST {Sandbox}/shares"] = Recipe.Json("{}", 201),
         [$"DELETE {Sandbox}/shares/{{share_id}}"] = new() { Prepare = async world => new() { ["share_id"] = await world.NewAsync("shares", "{}", "share_id") } },
 
+        [$"POST {Computer}/exec"] = Recipe.Json("""{"command":"true"}"""),
+        [$"POST {Computer}/exec/python"] = Recipe.Json("""{"code":"1"}"""),
+        [$"GET {Computer}/tunnel/{{port}}"] = new(409) { IsSocket = true, Prepare = _ => Task.FromResult(new Dictionary<string, string> { ["port"] = "9" }) },
+        [$"POST {Computer}/terminal"] = Recipe.Json("{}", 201),
+        [$"GET {Computer}/pty/{{session_id}}"] = new(101) { IsSocket = true, Prepare = NewTerminalOfComputer },
+        [$"POST {Computer}/pty/{{session_id}}/resize"] = Sized(),
+        [$"POST {Computer}/terminal/{{session_id}}/resize"] = Sized(),
+        [$"POST {Computer}/files/write"] = Recipe.Json("""{"path":"/root/a.txt","content":"hi"}"""),
+        [$"POST {Computer}/files/upload"] = new(201) { Content = _ => new MultipartFormDataContent { { new StringContent("/root/up.txt"), "path" }, { new ByteArrayContent("hi"u8.ToArray()), "file", "up.txt" } } },
+        [$"DELETE {Computer}/files"] = new() { Prepare = NewFileOfComputer, Query = "?path=/root/new.txt" },
+        [$"POST {Computer}/files/mkdir"] = Recipe.Json("""{"path":"/root/d1"}"""),
+        [$"POST {Computer}/files/rename"] = new() { Prepare = NewFileOfComputer, Content = _ => Text("""{"from":"/root/new.txt","to":"/root/r.txt"}""") },
+        [$"POST {Computer}/files/move"] = new() { Prepare = NewFileOfComputer, Content = _ => Text("""{"from":"/root/new.txt","to":"/root/m.txt"}""") },
+        [$"POST {Computer}/files/copy"] = new() { Prepare = NewFileOfComputer, Content = _ => Text("""{"from":"/root/new.txt","to":"/root/c.txt"}""") },
+        [$"POST {Computer}/files/chmod"] = new() { Prepare = NewFileOfComputer, Content = _ => Text("""{"path":"/root/new.txt","mode":"0600"}""") },
+        [$"POST {Computer}/files/stat"] = new() { Prepare = NewFileOfComputer, Content = _ => Text("""{"path":"/root/new.txt"}""") },
+        [$"POST {Computer}/files/export"] = new() { Prepare = NewFileOfComputer, Content = _ => Text("""{"path":"/root/new.txt"}""") },
+        [$"GET {Computer}/files"] = new() { Query = "?path=/root" },
+        [$"GET {Computer}/files/list"] = new() { Query = "?path=/root" },
+        [$"GET {Computer}/files/readdir"] = new() { Query = "?path=/root" },
+        [$"GET {Computer}/files/stat"] = new() { Prepare = NewFileOfComputer, Query = "?path=/root/new.txt" },
+        [$"GET {Computer}/files/download"] = new() { Prepare = NewFileOfComputer, Query = "?path=/root/new.txt" },
+        [$"GET {Computer}/exports/download"] = new() { Prepare = NewFileOfComputer, Query = "?path=/root/new.txt", AsksForScope = Scopes.ComputersRead },
+        [$"POST {Computer}/snapshots"] = Recipe.Json("{}", 201),
+        [$"POST {Computer}/checkpoints"] = Recipe.Json("{}", 201),
+        [$"GET {Computer}/snapshots/{{snapshot_id}}"] = new() { Prepare = NewCheckpoint },
+        [$"GET {Computer}/checkpoints/{{snapshot_id}}"] = new() { Prepare = NewCheckpoint },
+        [$"GET {Computer}/snapshots/{{snapshot_id}}/events"] = new() { Prepare = NewCheckpoint },
+        [$"DELETE {Computer}/snapshots/{{snapshot_id}}"] = new() { Prepare = NewCheckpoint },
+        [$"DELETE {Computer}/checkpoints/{{snapshot_id}}"] = new() { Prepare = NewCheckpoint },
+        [$"POST {Computer}/restore/{{snapshot_id}}"] = new(201) { Prepare = NewCheckpoint },
+        ["POST /snapshots/{snapshot_id}/restore"] = new(201) { Prepare = NewCheckpoint },
+        [$"POST {Computer}/checkpoints/{{snapshot_id}}/restore"] = new(202) { Prepare = NewCheckpointOfAnother },
+        [$"GET {Computer}/checkpoints/{{snapshot_id}}/restore/stream"] = new() { Prepare = NewCheckpointOfAnother },
+        [$"POST {Computer}/services"] = new(201) { Content = _ => Text($$"""{"name":"m-{{Guid.NewGuid():N}}","command":"sleep 1000"}""") },
+        [$"GET {Computer}/services/{{service_id}}"] = new() { Prepare = NewService },
+        [$"GET {Computer}/services/{{service_id}}/logs"] = new() { Prepare = NewService },
+        [$"DELETE {Computer}/services/{{service_id}}"] = new() { Prepare = NewService },
+        [$"POST {Computer}/services/{{service_id}}/start"] = new() { Prepare = NewService },
+        [$"POST {Computer}/services/{{service_id}}/stop"] = new() { Prepare = NewService },
+        [$"POST {Computer}/services/{{service_id}}/restart"] = new() { Prepare = NewService },
+        [$"PUT {Computer}/network-policy"] = Recipe.Json("""{"rules":[]}"""),
+        [$"DELETE {Computer}/network-policy"] = new(),
         ["POST /computers"] = Recipe.Json("""{"template_type":"miosa-busybox","vcpus":1,"memory_mb":256}""", 201),
         [$"PATCH {Computer}"] = Recipe.Json("""{"metadata":{}}"""),
         [$"PUT {Computer}"] = Recipe.Json("""{"metadata":{}}"""),
@@ -180,6 +224,7 @@ internal static class AccessRecipes
         $"{Sandbox}/terminal", $"{Sandbox}/processes", $"{Sandbox}/processes/{{pid}}", $"{Sandbox}/processes/{{pid}}/logs", $"{Sandbox}/processes/{{pid}}/stream",
         $"{Sandbox}/files", $"{Sandbox}/files/list", $"{Sandbox}/files/readdir", $"{Sandbox}/fs", $"{Sandbox}/files/tree", $"{Sandbox}/files/watch", $"{Sandbox}/files/{{**file_path}}",
         $"{Sandbox}/previews", $"{Sandbox}/previews/{{preview_id}}", $"{Sandbox}/shares", "/snapshots/{snapshot_id}",
+        $"{Computer}/logs", $"{Computer}/logs/stream", $"{Computer}/events", $"{Computer}/snapshots", $"{Computer}/checkpoints", $"{Computer}/services", $"{Computer}/network-policy",
         "/computers", Computer, $"{Computer}/urls", $"{Computer}/apps", $"{Computer}/auto-stop", $"{Computer}/metrics", $"{Computer}/env", $"{Computer}/ports",
         "/sandbox-templates", "/sandbox-templates/build-spec", "/sandbox-templates/{template_id}", "/sandbox-templates/{template_id}/builds", "/templates",
         "/sandbox-template-builds/{build_id}", "/sandbox-template-builds/{build_id}/logs/stream",
@@ -198,6 +243,33 @@ internal static class AccessRecipes
     private static StringContent Text(string json) => new(json, Encoding.UTF8, "application/json");
 
     private static async Task<Dictionary<string, string>> NewSandbox(AccessWorld world) => new() { ["sandbox_id"] = await world.NewSandboxAsync() };
+
+    private static Recipe Sized() => Recipe.Json("""{"cols":80,"rows":24}""") with { Prepare = NewTerminalOfComputer };
+
+    private static async Task<string> MadeAsync(AccessWorld world, string computer, string path, string body, string field) =>
+        (await world.Own.PostAsync($"computers/{computer}/{path}", body)).Expect(201).Text(field);
+
+    private static async Task<Dictionary<string, string>> NewTerminalOfComputer(AccessWorld world) =>
+        new() { ["session_id"] = await MadeAsync(world, world.Values["computer_id"], "terminal", "{}", "session_id") };
+
+    private static async Task<Dictionary<string, string>> NewCheckpoint(AccessWorld world) =>
+        new() { ["snapshot_id"] = await MadeAsync(world, world.Values["computer_id"], "snapshots", "{}", "id") };
+
+    private static async Task<Dictionary<string, string>> NewCheckpointOfAnother(AccessWorld world)
+    {
+        // It is stopped on the way, and the others want theirs running.
+        var computer = await world.NewComputerAsync();
+        return new() { ["computer_id"] = computer, ["snapshot_id"] = await MadeAsync(world, computer, "snapshots", "{}", "id") };
+    }
+
+    private static async Task<Dictionary<string, string>> NewService(AccessWorld world) =>
+        new() { ["service_id"] = await MadeAsync(world, world.Values["computer_id"], "services", $$"""{"name":"m-{{Guid.NewGuid():N}}","command":"sleep 1000"}""", "id") };
+
+    private static async Task<Dictionary<string, string>> NewFileOfComputer(AccessWorld world)
+    {
+        (await world.Own.PostAsync($"computers/{world.Values["computer_id"]}/files/write", """{"path":"/root/new.txt","content":"hi"}""")).Expect(200);
+        return [];
+    }
 
     private static async Task<Dictionary<string, string>> NewComputer(AccessWorld world) => new() { ["computer_id"] = await world.NewComputerAsync() };
 

@@ -31,9 +31,6 @@ internal static class AuditActions
     private const string Sandbox = "/sandboxes/{sandbox_id}";
     private const string Computer = "/computers/{computer_id}";
 
-    /// <summary>Some clients run the commands of a sandbox there.</summary>
-    private const string OfSandbox = "/computers/{sandbox_id}";
-
     public static IReadOnlyList<(AuditAction Action, string[] Routes)> Table { get; } =
     [
         Changes("sandbox.create", "sandbox.created", "POST /sandboxes"),
@@ -63,7 +60,7 @@ internal static class AuditActions
         Changes("sandbox_template.build", "sandbox_template.built", "POST /sandbox-templates/{template_id}/builds"),
 
         Reaches("sandbox.exec", "sandbox.executed", $"POST {Sandbox}/exec", $"POST {Sandbox}/exec/stream", $"GET {Sandbox}/exec/stream",
-            $"GET {Sandbox}/exec/ws", $"GET {Sandbox}/exec/spawn", $"GET {OfSandbox}/exec/ws", $"GET {OfSandbox}/exec/spawn"),
+            $"GET {Sandbox}/exec/ws", $"GET {Sandbox}/exec/spawn"),
         Reaches("sandbox.process.start", "sandbox.process.started", $"POST {Sandbox}/processes"),
         Reaches("sandbox.process.input", "sandbox.process.input", $"POST {Sandbox}/processes/{{pid}}/stdin"),
         Reaches("sandbox.process.signal", "sandbox.process.signaled", $"POST {Sandbox}/processes/{{pid}}/signal"),
@@ -95,6 +92,31 @@ internal static class AuditActions
         Changes("computer.env.set", "computer.env.set", $"POST {Computer}/env", $"PATCH {Computer}/env/{{name}}", $"PUT {Computer}/env/{{name}}"),
         Changes("computer.env.delete", "computer.env.deleted", $"DELETE {Computer}/env/{{name}}"),
         Changes("computer.port.expose", "computer.port.exposed", $"POST {Computer}/ports", $"PATCH {Computer}/ports/{{port}}", $"PUT {Computer}/ports/{{port}}"),
+        Changes("computer.snapshot.create", "computer.snapshot.created", $"POST {Computer}/snapshots", $"POST {Computer}/checkpoints"),
+        Changes("computer.snapshot.delete", "computer.snapshot.deleted", $"DELETE {Computer}/snapshots/{{snapshot_id}}", $"DELETE {Computer}/checkpoints/{{snapshot_id}}"),
+        // The way back is a GET for the client that wants to see it happen.
+        Changes("computer.snapshot.restore", "computer.snapshot.restored", $"POST {Computer}/restore/{{snapshot_id}}", $"POST {Computer}/checkpoints/{{snapshot_id}}/restore",
+            $"GET {Computer}/checkpoints/{{snapshot_id}}/restore/stream", "POST /snapshots/{snapshot_id}/restore"),
+        Changes("computer.service.create", "computer.service.created", $"POST {Computer}/services"),
+        Changes("computer.service.delete", "computer.service.deleted", $"DELETE {Computer}/services/{{service_id}}"),
+        Changes("computer.service.start", "computer.service.started", $"POST {Computer}/services/{{service_id}}/start"),
+        Changes("computer.service.stop", "computer.service.stopped", $"POST {Computer}/services/{{service_id}}/stop"),
+        Changes("computer.service.restart", "computer.service.restarted", $"POST {Computer}/services/{{service_id}}/restart"),
+        Changes("computer.network_policy.set", "computer.network_policy.set", $"PUT {Computer}/network-policy"),
+        Changes("computer.network_policy.reset", "computer.network_policy.reset", $"DELETE {Computer}/network-policy"),
+        Reaches("computer.exec", "computer.executed", $"POST {Computer}/exec", $"POST {Computer}/exec/python", $"GET {Computer}/exec/ws", $"GET {Computer}/exec/spawn",
+            $"GET {Computer}/exec/stream"),
+        Reaches("computer.tunnel.open", "computer.tunnel.opened", $"GET {Computer}/tunnel/{{port}}"),
+        Reaches("computer.terminal.open", "computer.terminal.opened", $"POST {Computer}/terminal"),
+        Reaches("computer.terminal.attach", "computer.terminal.attached", $"GET {Computer}/pty/{{session_id}}"),
+        Reaches("computer.terminal.resize", "computer.terminal.resized", $"POST {Computer}/pty/{{session_id}}/resize", $"POST {Computer}/terminal/{{session_id}}/resize"),
+        Reaches("computer.file.write", "computer.file.written", $"POST {Computer}/files/write", $"POST {Computer}/files/upload"),
+        Reaches("computer.file.delete", "computer.file.deleted", $"DELETE {Computer}/files"),
+        Reaches("computer.file.mkdir", "computer.file.mkdir", $"POST {Computer}/files/mkdir"),
+        Reaches("computer.file.move", "computer.file.moved", $"POST {Computer}/files/rename", $"POST {Computer}/files/move"),
+        Reaches("computer.file.copy", "computer.file.copied", $"POST {Computer}/files/copy"),
+        Reaches("computer.file.chmod", "computer.file.chmod", $"POST {Computer}/files/chmod"),
+        Reaches("computer.export.create", "computer.export.created", $"POST {Computer}/files/export"),
         Changes("computer.port.close", "computer.port.closed", $"DELETE {Computer}/ports/{{port}}"),
 
         Changes("api_key.create", "api_key.created", "POST /api-keys", "POST /api-keys/scoped", "POST /admin/tenants/{tenant_id}/keys"),
@@ -130,7 +152,7 @@ internal static class AuditActions
     ];
 
     /// <summary>They only ask, with a body.</summary>
-    private static readonly FrozenSet<string> Questions = ((string[])[$"POST {Sandbox}/files/stat", "POST /sandbox-templates/validate"]).ToFrozenSet();
+    private static readonly FrozenSet<string> Questions = ((string[])[$"POST {Sandbox}/files/stat", $"POST {Computer}/files/stat", "POST /sandbox-templates/validate"]).ToFrozenSet();
 
     private static readonly FrozenDictionary<string, AuditAction> ByRoute =
         Table.SelectMany(line => line.Routes.Select(route => KeyValuePair.Create(route, line.Action))).ToFrozenDictionary();

@@ -1,3 +1,4 @@
+using Miosa.Server.ComputerServices;
 using Miosa.Server.Host;
 using Miosa.Server.Keys;
 using Miosa.Server.Lifecycle;
@@ -10,7 +11,7 @@ namespace Miosa.Server.Computers;
 
 /// <summary>The life of computers, of the group Computers of the contract.</summary>
 internal sealed class ComputerEndpoints(
-    Machines machines, ComputerFields fields, ComputerView view, ComputerList list, Desktops desktops, RuntimeClient runtime, TemplateSet templates, WorkspaceSet workspaces, TenantDefaults tenantDefaults)
+    Machines machines, ComputerFields fields, ComputerView view, ComputerList list, Desktops desktops, RuntimeClient runtime, TemplateSet templates, WorkspaceSet workspaces, TenantDefaults tenantDefaults, ServiceSet services, TimeProvider time)
 {
     private const string Destroyed = "destroyed";
 
@@ -74,6 +75,8 @@ internal sealed class ComputerEndpoints(
         if (draft is null)
             return Reply.Refuse(faults!); // one of the two is always there
         var (machine, no) = await machines.ForkAsync(source, draft, hasMemory: false);
+        if (machine is not null)
+            await services.CopyAsync(source.Id, machine.Id, time.GetUtcNow());
         return machine is null ? Reply.Refuse(no ?? Refusal.Internal()) : One(machine, 201);
     }
 

@@ -128,6 +128,7 @@ internal sealed partial class ComputerFields(Sizes sizes, SandboxFields sandboxe
             Metadata = fields.Object("metadata")?.ToJsonString() ?? source.Metadata,
             AgentSessionId = null,
             SocketPath = null,
+            RestoreFrom = null,
             BootPath = null,
             BootMs = null,
             ExitCode = null,

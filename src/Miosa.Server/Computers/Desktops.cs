@@ -3,6 +3,7 @@ using System.Collections.Concurrent;
 using System.Net.Sockets;
 using System.Text;
 using Miosa.Guest;
+using Miosa.Server.ComputerServices;
 using Miosa.Server.Guests;
 using Miosa.Server.Host;
 using Miosa.Server.Lifecycle;
@@ -58,9 +59,10 @@ internal sealed partial class Desktops(MachineDirectory directory, IServiceProvi
             watch.Stop();
     }
 
-    /// <summary>The computer runs: what is missing on it comes next.</summary>
+    /// <summary>The computer runs: its services and what is missing on it come next.</summary>
     public void AfterStart(Resident resident, Machine row)
     {
+        services.GetRequiredService<ServiceKeeper>().Begin(resident);
         if (row.MissingApps is not null)
             InstallApps(resident.Row.Id);
         Watch(resident);

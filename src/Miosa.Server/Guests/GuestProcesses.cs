@@ -84,7 +84,14 @@ internal readonly record struct ProcessPiece(byte Channel, long Position, byte[]
     /// <summary>Content is the number of bytes that are missing.</summary>
     public const byte LostChannel = 3;
 
-    public long Lost => BinaryPrimitives.ReadInt64LittleEndian(Content);
+    /// <summary>Content is the time of what follows.</summary>
+    public const byte TimeChannel = 4;
+
+    public long Lost => Number;
+
+    public DateTimeOffset Time => GuestTime.Of(Number);
+
+    private long Number => BinaryPrimitives.ReadInt64LittleEndian(Content);
 }
 
 /// <summary>A process being followed. Disposing it ends that without waiting: the machine may be frozen.</summary>
@@ -100,8 +107,11 @@ internal sealed class GuestFollow : IDisposable
 
     private GuestFollow(GuestCall call) => this.call = call;
 
-    public static async Task<GuestFollow> StartAsync(GuestConnection guest, int pid, long from, CancellationToken ct) =>
-        new(await guest.OpenAsync(GuestVerb.ProcessFollow, new ProcessFollowCall { Pid = pid, From = from }, GuestJson.Wire.ProcessFollowCall, takesData: true, ct));
+    public static Task<GuestFollow> StartAsync(GuestConnection guest, int pid, long from, CancellationToken ct) =>
+        StartAsync(guest, new ProcessFollowCall { Pid = pid, From = from }, ct);
+
+    public static async Task<GuestFollow> StartAsync(GuestConnection guest, ProcessFollowCall call, CancellationToken ct) =>
+        new(await guest.OpenAsync(GuestVerb.ProcessFollow, call, GuestJson.Wire.ProcessFollowCall, takesData: true, ct));
 
     /// <summary>How it ended, once <see cref="NextAsync"/> has given null.</summary>
     public GuestProcess? End { get; private set; }
@@ -143,6 +153,8 @@ internal sealed class GuestFollow : IDisposable
     {
         var taken = new ProcessPiece(piece[HeaderBytes - 1], BinaryPrimitives.ReadInt64LittleEndian(piece), piece[HeaderBytes..held]);
         held = 0;
-        return taken.Channel != ProcessPiece.LostChannel || taken.Content.Length == sizeof(long) ? taken : throw call.Broken("the guest sent a gap without a size");
+        return taken.Channel is not (ProcessPiece.LostChannel or ProcessPiece.TimeChannel) || taken.Content.Length == sizeof(long)
+            ? taken
+            : throw call.Broken("the guest sent a gap or a time without its number");
     }
 }

@@ -40,7 +40,7 @@ internal sealed record RouteAccess(string? Scope)
     public const string AnyKey = "";
 }
 
-/// <summary>Marks a route that also takes the key as <c>?token=</c>.</summary>
+/// <summary>Marks a route that also takes the key as <c>?token=</c> or, of a WebSocket, as the subprotocol <c>bearer.KEY</c>.</summary>
 internal sealed record KeyInQuery;
 
 /// <summary>Marks a route that is not about one machine and keeps by itself to what a key that acts for one external user may see.</summary>

@@ -7,7 +7,9 @@ using Microsoft.AspNetCore.Server.Kestrel.Https;
 using Miosa.Server.Analytics;
 using Miosa.Server.Audit;
 using Miosa.Server.Branding;
+using Miosa.Server.ComputerEvents;
 using Miosa.Server.Computers;
+using Miosa.Server.ComputerServices;
 using Miosa.Server.Credits;
 using Miosa.Server.Egress;
 using Miosa.Server.Env;
@@ -18,7 +20,9 @@ using Miosa.Server.Files;
 using Miosa.Server.Keys;
 using Miosa.Server.Lifecycle;
 using Miosa.Server.Limits;
+using Miosa.Server.Logs;
 using Miosa.Server.Metering;
+using Miosa.Server.NetworkPolicies;
 using Miosa.Server.Nodes;
 using Miosa.Server.Policies;
 using Miosa.Server.PreviewDomains;
@@ -34,6 +38,7 @@ using Miosa.Server.Snapshots;
 using Miosa.Server.Storage;
 using Miosa.Server.Templates;
 using Miosa.Server.Terminals;
+using Miosa.Server.Tunnels;
 using Miosa.Server.Webhooks;
 using Miosa.Server.Workspaces;
 using Orleans.Configuration;
@@ -151,6 +156,11 @@ internal static partial class ServerHost
         services.AddSingleton<ComputerEndpoints>();
         services.AddSingleton<ComputerFacts>();
         services.AddSingleton<ComputerPorts>();
+        services.AddSingleton<ServiceSet>();
+        services.AddSingleton<ServiceEndpoints>();
+        services.AddSingleton<Restores>();
+        services.AddSingleton<ComputerSnapshotEndpoints>();
+        services.AddSingleton<ComputerEventEndpoints>();
         services.AddHttpForwarder();
         services.AddSingleton<Certificates>();
         services.AddSingleton<ProvenDomains>();
@@ -218,6 +228,7 @@ internal static partial class ServerHost
         AddLoop<MetricsSampler>(services);
         AddLoop<Deliveries>(services);
         AddLoop<MeterLoop>(services);
+        AddLoop<ServiceKeeper>(services);
         AddLoop<WarmUp>(services);
     }
 
@@ -231,6 +242,7 @@ internal static partial class ServerHost
         await services.GetRequiredService<TenantRows<PolicyRow>>().FillAsync(ct);
         await services.GetRequiredService<TenantRows<TenantSettingsRow>>().FillAsync(ct);
         await services.GetRequiredService<PreviewDomainSet>().FillAsync(ct);
+        await services.GetRequiredService<ServiceSet>().FillAsync(ct);
     }
 
     private static void AddLoop<T>(IServiceCollection services)
@@ -286,6 +298,12 @@ internal static partial class ServerHost
         ComputerFacts.Map(api);
         ComputerEnv.Map(api);
         ComputerPorts.Map(api);
+        ServiceEndpoints.Map(api);
+        ComputerSnapshotEndpoints.Map(api);
+        ComputerEventEndpoints.Map(api);
+        LogEndpoints.Map(api);
+        NetworkPolicyEndpoints.Map(api);
+        TunnelEndpoints.Map(api);
         SnapshotEndpoints.Map(api);
         PreviewEndpoints.Map(api);
         TemplateEndpoints.Map(api);
@@ -319,6 +337,7 @@ internal static partial class ServerHost
         root.MapProcesses();
         root.MapTerminals();
         root.MapFiles();
+        root.MapComputerFiles();
     }
 
     /// <summary>Without a proxy that is trusted, the header is what anybody may write.</summary>

@@ -16,8 +16,8 @@ internal static class UserBound
     {
         if (caller.BoundExternalUserId is null || context.GetEndpoint()?.Metadata.GetMetadata<KeepsToUser>() is not null)
             return null;
-        var kind = context.Request.RouteValues.ContainsKey(MachinePaths.ComputerId) ? MachineKind.Computer : MachineKind.Sandbox;
-        if (context.Request.RouteValues[kind == MachineKind.Computer ? MachinePaths.ComputerId : MachinePaths.SandboxId] is not string id)
+        var (kind, id) = context.MachinePath();
+        if (id.Length == 0)
             return Refusal.Forbidden("the key acts for one external user, who has only his sandboxes and computers");
         var machine = await context.RequestServices.GetRequiredService<Machines>().FindAsync(caller, id, context.RequestAborted, kind);
         return machine is not null && caller.Sees(machine) ? null : Refusal.NotFound(kind);

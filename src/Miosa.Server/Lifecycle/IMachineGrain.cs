@@ -38,6 +38,9 @@ internal interface IMachineGrain : IGrainWithStringKey
     /// <summary>What is left of a computer's selected applications; null when all are there.</summary>
     ValueTask<MachineAnswer> AppsChanged(string? missing);
 
+    /// <summary>Puts a computer back to a checkpoint: it is stopped, its disk becomes a copy of the checkpoint's, and it boots.</summary>
+    ValueTask<MachineAnswer> Restore(string snapshot);
+
     /// <summary>Writes the event of a snapshot; nothing when the machine is gone by then.</summary>
     ValueTask SnapshotTaken(string snapshot);
 }

@@ -123,6 +123,11 @@ internal sealed record Machine
 
     /// <summary>Socket of the guest, so that commands work while the runtime is away.</summary>
     public string? SocketPath { get; init; }
+
+    /// <summary>
+    /// The checkpoint whose copy its disk becomes with the next boot. Written before the old disk goes: whatever happens in between, the boot can be repeated.
+    /// </summary>
+    public string? RestoreFrom { get; init; }
     public string? BootPath { get; init; }
     public int? BootMs { get; init; }
     public int? ExitCode { get; init; }

@@ -68,6 +68,29 @@ internal sealed partial class MachineGrain
         return MachineAnswer.Of(row);
     }
 
+    public async ValueTask<MachineAnswer> Restore(string snapshot)
+    {
+        if (directory.Find(MachineId) is not { Row.IsComputer: true } resident)
+            return MachineAnswer.No(Refusal.NotFound(MachineKind.Computer));
+        if (resident.Row.State is not MachineState.Paused && await AskComputerAsync(resident, resident.Row, Want.Stop, "it goes back to a checkpoint") is { Code: not null } refused)
+            return refused;
+        var row = Stamp(resident.Row with { RestoreFrom = snapshot }, resident);
+        await events.CommitAsync(row, isNew: false, [], CancellationToken.None);
+        Settle(resident, row);
+        return await BootAsync(resident, ComputerLifecycle.Decide(row.State, Want.Start), reason: null);
+    }
+
+    /// <summary>
+    /// The machine on a new disk. Without the checkpoint, which somebody may have deleted since, nothing is thrown away: it boots as it is.
+    /// </summary>
+    private async Task<MachineInfo> BootFromAsync(Machine row, string snapshot, CancellationToken ct)
+    {
+        if ((await runtime.SnapshotsAsync(ct)).All(present => present.Snapshot != snapshot))
+            return await runtime.StartAsync(LaunchRequest(row) with { Durable = true }, ct);
+        await runtime.DestroyAsync(row.Id, ct);
+        return await runtime.LaunchAsync(LaunchRequest(row) with { Durable = true, From = snapshot }, ct);
+    }
+
     private async ValueTask<MachineAnswer> AskComputerAsync(Resident resident, Machine row, Want want, string? reason)
     {
         if (want == Want.Deadline && !(resident.NextDue(time.GetUtcNow()) <= time.GetUtcNow()))
@@ -117,13 +140,15 @@ internal sealed partial class MachineGrain
         {
             if (decision.Act == Act.Reboot)
                 await runtime.StopAsync(row.Id, hasMemory: false, limit.Token);
-            var info = await runtime.StartAsync(LaunchRequest(row) with { Durable = true }, limit.Token);
+            var info = row.RestoreFrom is { } snapshot
+                ? await BootFromAsync(row, snapshot, limit.Token)
+                : await runtime.StartAsync(LaunchRequest(row) with { Durable = true }, limit.Token);
             // It starts with the limits that it had; a resize while it was stopped counts from now.
             if (info.Vcpus != row.Vcpus || info.MemoryMb != row.MemoryMb || info.DiskMb != row.DiskMb)
                 await runtime.LimitAsync(row.Id, row.Vcpus, row.MemoryMb, row.DiskMb, limit.Token);
             resident.Road ??= new GuestRoad(info.Socket);
             await resident.Road.ConnectAsync(limit.Token);
-            var answer = await CommitAsync(resident, decision, reason, next => next with { SocketPath = info.Socket, Error = null, DesktopError = null, ReadyAt = null });
+            var answer = await CommitAsync(resident, decision, reason, next => next with { SocketPath = info.Socket, RestoreFrom = null, Error = null, DesktopError = null, ReadyAt = null });
             if (answer.Code is null)
                 BeginDesktop(resident);
             else

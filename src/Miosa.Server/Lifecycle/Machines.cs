@@ -179,6 +179,13 @@ internal sealed class Machines(
     public async Task<Refusal?> SuspendAsync(Machine source) =>
         directory.Find(source.TenantId, source.Id) is { } resident ? await GuestMemory.SuspendAsync(resident, runtime) : Refusal.NotFound("sandbox");
 
+    /// <summary>Puts a computer back to a checkpoint, whatever it is doing.</summary>
+    public async Task<(Machine? Machine, Refusal? Refusal)> RestoreAsync(Machine computer, string snapshot)
+    {
+        var answer = await GrainOf(computer.Id).Restore(snapshot);
+        return (answer.Machine, answer.Refusal);
+    }
+
     /// <summary>Tells the readers of the sandbox's events.</summary>
     public async Task SnapshotTakenAsync(string machine, string snapshot) => await GrainOf(machine).SnapshotTaken(snapshot);
 
@@ -224,10 +231,10 @@ internal sealed class Machines(
         return answer.Refusal is { } refusal ? (null, refusal) : (seal.Open(answer.Machine?.SealedEnv), null);
     }
 
-    public async Task<(Machine? Machine, Refusal? Refusal)> ChangeEgressAsync(Caller caller, string idOrSlugOrName, string? egress, CancellationToken ct)
+    public async Task<(Machine? Machine, Refusal? Refusal)> ChangeEgressAsync(Caller caller, string idOrSlugOrName, string? egress, CancellationToken ct, string kind = MachineKind.Sandbox)
     {
-        if (directory.Find(caller.TenantId, idOrSlugOrName) is not { } resident)
-            return (null, await FindAsync(caller, idOrSlugOrName, ct) is null ? Refusal.NotFound("sandbox") : Refusal.Conflict("the sandbox is destroyed"));
+        if (directory.Find(caller.TenantId, idOrSlugOrName, kind) is not { } resident)
+            return (null, await FindAsync(caller, idOrSlugOrName, ct, kind) is null ? Refusal.NotFound(kind) : Refusal.Conflict($"the {kind} is destroyed"));
         var answer = await GrainOf(resident.Row.Id).ChangeEgress(egress);
         return (answer.Machine, answer.Refusal);
     }

@@ -5,7 +5,7 @@ using Miosa.Server.Sandboxes;
 namespace Miosa.Server.Snapshots;
 
 /// <summary>The group Sandbox snapshots, but for fork, which stands with the sandboxes.</summary>
-internal sealed class SnapshotEndpoints(SnapshotSet snapshots, Machines machines, SandboxFields sandboxFields, SandboxView view)
+internal sealed class SnapshotEndpoints(SnapshotSet snapshots, Restores restores, Machines machines, SandboxFields sandboxFields, SandboxView view)
 {
     private const int MaxRetentionSec = 10 * 365 * 86_400;
     private const int MaxComment = 1000;
@@ -66,14 +66,16 @@ internal sealed class SnapshotEndpoints(SnapshotSet snapshots, Machines machines
         return Reply.Bare(new SandboxSnapshotList { Data = [.. rows.Select(Of)] }, WireJson.Default.SandboxSnapshotList);
     }
 
-    private async Task<IResult> GetAsync(HttpContext context) => await FindAsync(context) is { } row
-        ? Reply.One(Of(row), WireJson.Default.SandboxSnapshot)
-        : Reply.Refuse(Refusal.NotFound("snapshot"));
+    private async Task<IResult> GetAsync(HttpContext context) => await FindAsync(context) is not { } row ? Reply.Refuse(Refusal.NotFound("snapshot"))
+        : ComputerSnapshotEndpoints.IsOfComputer(row) ? ComputerSnapshotEndpoints.One(row)
+        : Reply.One(Of(row), WireJson.Default.SandboxSnapshot);
 
     private async Task<IResult> DeleteAsync(HttpContext context)
     {
         if (await FindAsync(context) is not { } row)
             return Reply.Refuse(Refusal.NotFound("snapshot"));
+        if (restores.IsNeeded(row.Id))
+            return Reply.Refuse(Refusal.Conflict("a computer goes back to this snapshot: delete it when that has ended"));
         await snapshots.DeleteAsync(row);
         return Reply.Ok();
     }
@@ -83,7 +85,7 @@ internal sealed class SnapshotEndpoints(SnapshotSet snapshots, Machines machines
         var (body, refusal) = await Body.ReadAsync(context, SandboxFields.UpdateAliases);
         if (refusal is not null)
             return Reply.Refuse(refusal);
-        if (await FindAsync(context) is not { } row)
+        if (await FindAsync(context) is not { } row || ComputerSnapshotEndpoints.IsOfComputer(row))
             return Reply.Refuse(Refusal.NotFound("snapshot"));
         var hasMemory = body.Bool("memory");
         var (draft, faults) = sandboxFields.Fork(body, SnapshotSet.SourceOf(row), context.Caller());
@@ -120,7 +122,11 @@ internal sealed class SnapshotEndpoints(SnapshotSet snapshots, Machines machines
         var id = context.PathValue("snapshot_id");
         return context.Request.RouteValues.ContainsKey("sandbox_id")
             ? await OfSandboxAsync(context, id)
-            : await snapshots.FindAsync(context.Caller().TenantId, id, context.RequestAborted);
+            // By its own id it may be a computer's, for keys that may do the same there.
+            : await snapshots.FindAsync(context.Caller().TenantId, id, context.RequestAborted) is { } row
+                && (!ComputerSnapshotEndpoints.IsOfComputer(row) || context.Caller().Has(HttpMethods.IsGet(context.Request.Method) ? Scopes.ComputersRead : Scopes.ComputersWrite))
+                ? row
+                : null;
     }
 
     /// <summary>The id behind the path's id, slug or name; an id stands for itself, so that the snapshots of a forgotten sandbox are found.</summary>

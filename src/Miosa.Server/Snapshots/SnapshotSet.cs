@@ -85,7 +85,7 @@ internal sealed partial class SnapshotSet(
             await ForgetAsync(row.Id);
             return (null, e.Code switch
             {
-                RuntimeErrors.NotFound => Refusal.Conflict("the sandbox is destroyed"),
+                RuntimeErrors.NotFound => Refusal.Conflict($"the {source.Kind} is gone"),
                 RuntimeErrors.NoSpace => new Refusal(ErrorCodes.NoSpace, $"the host has no room for a snapshot: {e.Message}"),
                 _ => Refusal.Conflict(e.Message),
             });

@@ -4,6 +4,7 @@ using Microsoft.EntityFrameworkCore.Metadata.Builders;
 using Microsoft.EntityFrameworkCore.Storage.ValueConversion;
 using Miosa.Server.Audit;
 using Miosa.Server.Branding;
+using Miosa.Server.ComputerServices;
 using Miosa.Server.Credits;
 using Miosa.Server.Lifecycle;
 using Miosa.Server.Metering;
@@ -26,6 +27,7 @@ internal sealed class ServerDb(DbContextOptions<ServerDb> options) : DbContext(o
     public DbSet<AuditRow> Audit => Set<AuditRow>();
     public DbSet<Machine> Machines => Set<Machine>();
     public DbSet<EventRow> Events => Set<EventRow>();
+    public DbSet<ServiceRow> Services => Set<ServiceRow>();
     public DbSet<SnapshotRow> Snapshots => Set<SnapshotRow>();
     public DbSet<TemplateRow> Templates => Set<TemplateRow>();
     public DbSet<TemplateSourceRow> TemplateSources => Set<TemplateSourceRow>();
@@ -92,6 +94,14 @@ internal sealed class ServerDb(DbContextOptions<ServerDb> options) : DbContext(o
             // Only the living hold their names.
             machine.HasIndex(m => new { m.TenantId, m.Slug }).IsUnique().HasFilter("State <> 'destroyed'").HasDatabaseName(SlugIndex);
             machine.HasIndex(m => new { m.TenantId, m.Name }).IsUnique().HasFilter("State <> 'destroyed' AND Name IS NOT NULL AND Kind = 'sandbox'").HasDatabaseName(NameIndex);
+        });
+        modelBuilder.Entity<ServiceRow>(row =>
+        {
+            row.ToTable("services");
+            row.Ignore(s => s.ProcessName);
+            row.Ignore(s => s.IsKept);
+            row.HasIndex(s => new { s.MachineId, s.Name }).IsUnique();
+            row.HasOne<Machine>().WithMany().HasForeignKey(s => s.MachineId).OnDelete(DeleteBehavior.Cascade);
         });
         modelBuilder.Entity<SnapshotRow>(row =>
         {

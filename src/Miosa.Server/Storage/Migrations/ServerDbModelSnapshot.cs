@@ -138,6 +138,57 @@ namespace Miosa.Server.Storage.Migrations
                     b.ToTable("brandings", (string)null);
                 });
 
+            modelBuilder.Entity("Miosa.Server.ComputerServices.ServiceRow", b =>
+                {
+                    b.Property<string>("Id")
+                        .HasColumnType("TEXT");
+
+                    b.Property<string>("Command")
+                        .IsRequired()
+                        .HasColumnType("TEXT");
+
+                    b.Property<long>("CreatedAt")
+                        .HasColumnType("INTEGER");
+
+                    b.Property<bool>("IsWanted")
+                        .HasColumnType("INTEGER");
+
+                    b.Property<string>("MachineId")
+                        .IsRequired()
+                        .HasColumnType("TEXT");
+
+                    b.Property<string>("Name")
+                        .IsRequired()
+                        .HasColumnType("TEXT");
+
+                    b.Property<int?>("Port")
+                        .HasColumnType("INTEGER");
+
+                    b.Property<string>("RestartPolicy")
+                        .IsRequired()
+                        .HasColumnType("TEXT");
+
+                    b.Property<byte[]>("SealedEnv")
+                        .HasColumnType("BLOB");
+
+                    b.Property<string>("TenantId")
+                        .IsRequired()
+                        .HasColumnType("TEXT");
+
+                    b.Property<long>("UpdatedAt")
+                        .HasColumnType("INTEGER");
+
+                    b.Property<string>("WorkingDir")
+                        .HasColumnType("TEXT");
+
+                    b.HasKey("Id");
+
+                    b.HasIndex("MachineId", "Name")
+                        .IsUnique();
+
+                    b.ToTable("services", (string)null);
+                });
+
             modelBuilder.Entity("Miosa.Server.Credits.ChargedRow", b =>
                 {
                     b.Property<string>("TenantId")
@@ -325,6 +376,9 @@ namespace Miosa.Server.Storage.Migrations
                         .HasColumnType("INTEGER");
 
                     b.Property<string>("Region")
+                        .HasColumnType("TEXT");
+
+                    b.Property<string>("RestoreFrom")
                         .HasColumnType("TEXT");
 
                     b.Property<long?>("RunningSince")
@@ -1430,6 +1484,15 @@ namespace Miosa.Server.Storage.Migrations
                     b.HasOne("Miosa.Server.Storage.TenantRow", null)
                         .WithOne()
                         .HasForeignKey("Miosa.Server.Branding.BrandingRow", "TenantId")
+                        .OnDelete(DeleteBehavior.Cascade)
+                        .IsRequired();
+                });
+
+            modelBuilder.Entity("Miosa.Server.ComputerServices.ServiceRow", b =>
+                {
+                    b.HasOne("Miosa.Server.Lifecycle.Machine", null)
+                        .WithMany()
+                        .HasForeignKey("MachineId")
                         .OnDelete(DeleteBehavior.Cascade)
                         .IsRequired();
                 });
