@@ -29,9 +29,11 @@ internal sealed record AuditAction(string Name, string Event, AuditWrite Write)
 internal static class AuditActions
 {
     private const string Sandbox = "/sandboxes/{sandbox_id}";
-    private const string Computer = "/computers/{sandbox_id}";
-    private const string AnyComputer = "/computers/{computer_id}";
-    private const string Desktop = AnyComputer + "/desktop";
+    private const string Computer = "/computers/{computer_id}";
+
+    /// <summary>Some clients run the commands of a sandbox there.</summary>
+    private const string OfSandbox = "/computers/{sandbox_id}";
+    private const string Desktop = Computer + "/desktop";
 
     public static IReadOnlyList<(AuditAction Action, string[] Routes)> Table { get; } =
     [
@@ -62,7 +64,7 @@ internal static class AuditActions
         Changes("sandbox_template.build", "sandbox_template.built", "POST /sandbox-templates/{template_id}/builds"),
 
         Reaches("sandbox.exec", "sandbox.executed", $"POST {Sandbox}/exec", $"POST {Sandbox}/exec/stream", $"GET {Sandbox}/exec/stream",
-            $"GET {Sandbox}/exec/ws", $"GET {Sandbox}/exec/spawn", $"GET {Computer}/exec/ws", $"GET {Computer}/exec/spawn"),
+            $"GET {Sandbox}/exec/ws", $"GET {Sandbox}/exec/spawn", $"GET {OfSandbox}/exec/ws", $"GET {OfSandbox}/exec/spawn"),
         Reaches("sandbox.process.start", "sandbox.process.started", $"POST {Sandbox}/processes"),
         Reaches("sandbox.process.input", "sandbox.process.input", $"POST {Sandbox}/processes/{{pid}}/stdin"),
         Reaches("sandbox.process.signal", "sandbox.process.signaled", $"POST {Sandbox}/processes/{{pid}}/signal"),
@@ -81,6 +83,21 @@ internal static class AuditActions
         Reaches("sandbox.file.chmod", "sandbox.file.chmod", $"POST {Sandbox}/files/chmod"),
         Reaches("sandbox.export.create", "sandbox.export.created", $"POST {Sandbox}/files/export", $"POST {Sandbox}/exports"),
 
+        Changes("computer.create", "computer.created", "POST /computers"),
+        Changes("computer.update", "computer.updated", $"PATCH {Computer}", $"PUT {Computer}", $"POST {Computer}"),
+        Changes("computer.delete", "computer.deleted", $"DELETE {Computer}"),
+        Changes("computer.start", "computer.started", $"POST {Computer}/start"),
+        Changes("computer.stop", "computer.stopped", $"POST {Computer}/stop"),
+        Changes("computer.restart", "computer.restarted", $"POST {Computer}/restart"),
+        Changes("computer.clone", "computer.cloned", $"POST {Computer}/clone"),
+        Changes("computer.resize", "computer.resized", $"POST {Computer}/resize", $"PATCH {Computer}/resize"),
+        Changes("computer.move", "computer.moved", $"POST {Computer}/move"),
+        Changes("computer.auto_stop.set", "computer.auto_stop.set", $"PATCH {Computer}/auto-stop", $"PUT {Computer}/auto-stop"),
+        Changes("computer.env.set", "computer.env.set", $"POST {Computer}/env", $"PATCH {Computer}/env/{{name}}", $"PUT {Computer}/env/{{name}}"),
+        Changes("computer.env.delete", "computer.env.deleted", $"DELETE {Computer}/env/{{name}}"),
+        Changes("computer.port.expose", "computer.port.exposed", $"POST {Computer}/ports", $"PATCH {Computer}/ports/{{port}}", $"PUT {Computer}/ports/{{port}}"),
+        Changes("computer.port.close", "computer.port.closed", $"DELETE {Computer}/ports/{{port}}"),
+
         Reaches("computer.desktop.input", "computer.desktop.used", "click", "double-click", "double_click", "right-click", "move", "mouse-down", "mouse-up", "drag", "scroll", "type", "key",
             "key-down", "key-up", "hotkey").Under($"POST {Desktop}/"),
         Reaches("computer.desktop.clipboard.set", "computer.desktop.clipboard.set", $"POST {Desktop}/clipboard", $"PUT {Desktop}/clipboard"),
@@ -88,9 +105,9 @@ internal static class AuditActions
         Reaches("computer.desktop.window.change", "computer.desktop.window.changed", "focus", "{window_id}/focus", "{window_id}/maximize", "{window_id}/minimize", "{window_id}/close", "{window_id}/move",
             "{window_id}/resize").Under($"POST {Desktop}/window/"),
         Reaches("computer.desktop.launch", "computer.desktop.launched", $"POST {Desktop}/launch"),
-        Changes("computer.stream_token.create", "computer.stream_token.created", $"POST {AnyComputer}/stream-token", $"GET {AnyComputer}/vnc-credentials", $"GET {AnyComputer}/embed",
+        Changes("computer.stream_token.create", "computer.stream_token.created", $"POST {Computer}/stream-token", $"GET {Computer}/vnc-credentials", $"GET {Computer}/embed",
             $"GET {Desktop}/vnc", $"POST {Desktop}/vnc"),
-        Changes("computer.viewer_password.rotate", "computer.viewer_password.rotated", $"POST {AnyComputer}/viewer-password/rotate"),
+        Changes("computer.viewer_password.rotate", "computer.viewer_password.rotated", $"POST {Computer}/viewer-password/rotate"),
         Reaches("computer.viewer.open", "computer.viewer.opened", $"GET {Desktop}/vnc/ws"),
 
         Changes("api_key.create", "api_key.created", "POST /api-keys", "POST /api-keys/scoped", "POST /admin/tenants/{tenant_id}/keys"),
@@ -127,7 +144,7 @@ internal static class AuditActions
 
     /// <summary>They only ask, with a body.</summary>
     private static readonly FrozenSet<string> Questions = ((string[])[$"POST {Sandbox}/files/stat", "POST /sandbox-templates/validate",
-        $"POST {Desktop}/screenshot/region", $"POST {AnyComputer}/screenshot-region", $"POST {Desktop}/wait"]).ToFrozenSet();
+        $"POST {Desktop}/screenshot/region", $"POST {Computer}/screenshot-region", $"POST {Desktop}/wait"]).ToFrozenSet();
 
     private static readonly FrozenDictionary<string, AuditAction> ByRoute =
         Table.SelectMany(line => line.Routes.Select(route => KeyValuePair.Create(route, line.Action))).ToFrozenDictionary();

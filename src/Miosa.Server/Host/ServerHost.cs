@@ -7,6 +7,7 @@ using Microsoft.AspNetCore.Server.Kestrel.Https;
 using Miosa.Server.Analytics;
 using Miosa.Server.Audit;
 using Miosa.Server.Branding;
+using Miosa.Server.Computers;
 using Miosa.Server.Credits;
 using Miosa.Server.Desktop;
 using Miosa.Server.Egress;
@@ -146,6 +147,12 @@ internal static partial class ServerHost
         services.AddSingleton<SandboxFields>();
         services.AddSingleton<SandboxView>();
         services.AddSingleton<SandboxList>();
+        services.AddSingleton<ComputerFields>();
+        services.AddSingleton<ComputerView>();
+        services.AddSingleton<ComputerList>();
+        services.AddSingleton<ComputerEndpoints>();
+        services.AddSingleton<ComputerFacts>();
+        services.AddSingleton<ComputerPorts>();
         services.AddHttpForwarder();
         services.AddSingleton<Certificates>();
         services.AddSingleton<ProvenDomains>();
@@ -196,6 +203,8 @@ internal static partial class ServerHost
         services.AddSingleton<ScreenshotEndpoints>();
         services.AddSingleton<PictureFetch>();
         services.AddSingleton<WallpaperEndpoints>();
+        services.AddHttpContextAccessor();
+        services.AddSingleton<ViewerAddress>();
         services.AddSingleton<ViewerFiles>();
         services.AddSingleton<ViewerAccess>();
         services.AddSingleton<ViewerEndpoints>();
@@ -214,6 +223,7 @@ internal static partial class ServerHost
         AddLoop<Builds>(services);
         AddLoop<Reconciliation>(services);
         AddLoop<AfterBoot>(services);
+        AddLoop<Desktops>(services);
         AddLoop<SnapshotSweep>(services);
         AddLoop<PreviewDomainChecks>(services);
         AddLoop<MetricsSampler>(services);
@@ -283,6 +293,10 @@ internal static partial class ServerHost
         var api = root.MapGroup(Routes.Base);
         SystemEndpoints.Map(root, api);
         SandboxEndpoints.Map(api);
+        ComputerEndpoints.Map(api);
+        ComputerFacts.Map(api);
+        ComputerEnv.Map(api);
+        ComputerPorts.Map(api);
         SnapshotEndpoints.Map(api);
         PreviewEndpoints.Map(api);
         TemplateEndpoints.Map(api);

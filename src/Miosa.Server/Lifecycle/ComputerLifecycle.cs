@@ -36,7 +36,9 @@ internal static class ComputerLifecycle
         Want.Stop or Want.Deadline => state switch
         {
             MachineState.Running => Go(MachineState.Paused, Act.Park, EventNames.ComputerStopped),
-            MachineState.Starting or MachineState.Error when want == Want.Stop => Go(MachineState.Paused, Act.Park, EventNames.ComputerStopped),
+            MachineState.Starting when want == Want.Stop => Go(MachineState.Paused, Act.Park, EventNames.ComputerStopped),
+            // It does not run, and its disk may be what failed.
+            MachineState.Error when want == Want.Stop => Go(MachineState.Paused, Act.None, EventNames.ComputerStopped),
             MachineState.Provisioning when want == Want.Stop => Refuse(state),
             _ => Stay(state),
         },
