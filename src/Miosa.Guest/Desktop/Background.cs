@@ -2,6 +2,7 @@ using System.Text;
 using Miosa.Guest.Commands;
 using Miosa.Guest.Files;
 using Miosa.Guest.Linux;
+using Miosa.Guest.Verbs;
 
 namespace Miosa.Guest.Desktop;
 
@@ -80,14 +81,10 @@ internal static unsafe class Background
     private static void Copy(string path, string copy, Account user)
     {
         using var place = Place.ToRead(path);
-        // Without waiting: it may be a pipe.
-        var from = place.OpenLeaf(Libc.ReadOnly | Libc.NonBlocking | Libc.NoControllingTerminal);
+        var from = ReadFile.OpenRegular(place, out var status);
         var to = -1;
         try
         {
-            Libc.Check(Libc.Stat(from, out var status), "stat", path);
-            if (!status.IsRegular)
-                throw GuestFailure.BadRequest("\"" + path + "\" is not a regular file");
             if (status.Size > MaxBytes)
                 throw new GuestFailure(GuestErrorCode.TooLarge, "\"" + path + "\" is larger than 64 MiB");
             _ = Libc.UnlinkAt(Libc.AtCwd, Z(copy), 0);

@@ -273,7 +273,7 @@ internal static class DesktopSession
     {
         s_isAgentReady = false;
         // By this link the kernel finds the program of the process that executes it, wherever that lies outside of the machine.
-        var line = place.Program("/proc/self/exe", DesktopAgent.Mode, DesktopPlace.ScreenSocket);
+        var line = place.Program("miosa-desktop", DesktopAgent.Mode, DesktopPlace.ScreenSocket) with { Programs = ["/proc/self/exe"u8.ToArray()] };
         Start(s_agent, line, withStdin: true);
         var command = s_agent.Command!; // it was started
         lock (s_gate)

@@ -336,7 +336,8 @@ internal sealed class AccessibleApp(BusConnection bus, string name, TreeBudget b
                 node.Actions[0] = TextOf(ref reader);
         });
         foreach (var node in showing)
-            node.Actions = Array.FindAll(node.Actions, action => action.Length > 0);
+            // "doDefault" is what Chromium calls it where a click does nothing of its own.
+            node.Actions = Array.FindAll(node.Actions, action => action is not ("" or "doDefault"));
     }
 
     private static void GatherShowing(AccessibleNode node, List<AccessibleNode> showing, int depth)

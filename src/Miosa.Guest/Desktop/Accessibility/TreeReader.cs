@@ -23,8 +23,11 @@ internal static unsafe class TreeReader
     {
         if (call.MaxDepth is < 0 or > DesktopLimits.MaxTreeDepth)
             throw GuestFailure.BadRequest($"max_depth must be from 1 to {DesktopLimits.MaxTreeDepth}, or 0 for as deep as it goes");
-        if (call.MaxNodes is < 1 or > DesktopLimits.MaxTreeNodes)
+        if (call.MaxNodes is < 0 or > DesktopLimits.MaxTreeNodes)
             throw GuestFailure.BadRequest($"max_nodes must be from 1 to {DesktopLimits.MaxTreeNodes}");
+        // Absent in JSON is 0: the generated reader knows no other default.
+        if (call.MaxNodes == 0)
+            call = call with { MaxNodes = DesktopLimits.DefaultTreeNodes };
         TreeReply reply;
         byte[] tree;
         lock (s_lock)

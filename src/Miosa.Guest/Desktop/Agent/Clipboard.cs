@@ -97,12 +97,13 @@ internal sealed class Clipboard
         _x.Flush();
     }
 
-    /// <summary>Gives up what is being read.</summary>
-    public void StopReading()
+    /// <summary>Gives up what is being read; true when something was.</summary>
+    public bool StopReading()
     {
         var reading = _reading;
         _reading = null;
         reading?.Done(null, false);
+        return reading is not null;
     }
 
     /// <summary>True when the event was one of the clipboard's.</summary>

@@ -282,7 +282,7 @@ internal sealed unsafe class DesktopAgent
         var isTooLong = false;
         byte[]? text = null;
         // What is being read for an event is asked for again afterwards.
-        _clipboard.StopReading();
+        _clipboardChanged |= _clipboard.StopReading();
         _clipboard.Read((read, tooLong) => (isDone, isTooLong, text) = (true, tooLong, read));
         var until = Environment.TickCount64 + ClipboardMs;
         while (!isDone && Environment.TickCount64 < until)

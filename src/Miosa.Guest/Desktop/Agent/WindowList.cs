@@ -10,6 +10,7 @@ internal sealed class WindowList(XConnection x)
 {
     private const int WaitMs = 1500;
     private const int StepMs = 10;
+    private const int MostBorder = 16;
     private const uint ToWindowManager = 0x0018_0000;
     private const uint FromPager = 2;
 
@@ -103,22 +104,31 @@ internal sealed class WindowList(XConnection x)
         const uint fromPager = FromPager << 12;
         if (before.Maximized)
             SetMaximized(id, 0);
-        var isMove = call.Action == DesktopWord.Move;
-        var flags = staticGravity | fromPager | (isMove ? hasX | hasY : hasWidth | hasHeight);
-        x.SendMessage(
+        if (call.Action == DesktopWord.Resize)
+        {
+            // A window may keep to sizes of its own (a terminal's are whole letters); then it has at least changed.
+            Send(hasWidth | hasHeight, 0, 0);
+            return WaitFor(
+                id,
+                window => window.Width == call.Width && window.Height == call.Height,
+                window => (window.Width, window.Height) != (before.Width, before.Height)) ?? before;
+        }
+        int left = call.X ?? before.X, top = call.Y ?? before.Y;
+        var moved = MoveTo(left, top) ?? before;
+        // A window manager counts a border that the window once had: it is a few pixels off, and always by the same.
+        if ((moved.X, moved.Y) != (left, top) && Math.Abs(moved.X - left) <= MostBorder && Math.Abs(moved.Y - top) <= MostBorder)
+            moved = MoveTo(2 * left - moved.X, 2 * top - moved.Y) ?? moved;
+        return moved;
+
+        GuestWindow? MoveTo(int toX, int toY)
+        {
+            Send(hasX | hasY, toX, toY);
+            return WaitFor(id, window => window.X == left && window.Y == top, window => (window.X, window.Y) != (before.X, before.Y));
+        }
+
+        void Send(uint what, int toX, int toY) => x.SendMessage(
             x.Root, id, x.Atom("_NET_MOVERESIZE_WINDOW"), ToWindowManager,
-            [flags, (uint)(call.X ?? 0), (uint)(call.Y ?? 0), (uint)(call.Width ?? 0), (uint)(call.Height ?? 0)]);
-        // A window may keep to sizes of its own (a terminal's are whole letters); then it has at least changed.
-        GuestWindow? last = null;
-        var isExact = WaitFor(
-            id,
-            window =>
-            {
-                last = window;
-                return isMove ? window.X == call.X && window.Y == call.Y : window.Width == call.Width && window.Height == call.Height;
-            },
-            window => isMove ? (window.X, window.Y) != (before.X, before.Y) : (window.Width, window.Height) != (before.Width, before.Height));
-        return isExact ?? last ?? before;
+            [staticGravity | fromPager | what, (uint)toX, (uint)toY, (uint)(call.Width ?? 0), (uint)(call.Height ?? 0)]);
     }
 
     private void Activate(uint id) => Ask(id, "_NET_ACTIVE_WINDOW", FromPager, 0, 0);
@@ -131,7 +141,7 @@ internal sealed class WindowList(XConnection x)
     /// <summary>The window once it is as wanted, or is enough and has not changed for a while; null when that does not come or the window went.</summary>
     private GuestWindow? WaitFor(uint id, Func<GuestWindow, bool> isDone, Func<GuestWindow, bool>? isEnough = null)
     {
-        const int steadyMs = 150;
+        const int steadyMs = 80;
         var until = Environment.TickCount64 + WaitMs;
         var enoughSince = 0L;
         while (true)
