@@ -50,7 +50,7 @@ internal static class DesktopOperation
     /// <summary>Statuses are those the contract lists for desktop operations: 404, 409, 422 and 502.</summary>
     public static Refusal RefusalOf(GuestException e, string field) => e.Code switch
     {
-        GuestErrorCode.BadRequest => Invalid(FieldIn(e.Message) ?? field, e.Message),
+        GuestErrorCode.BadRequest => FieldIn(e.Message) is var (named, rest) ? Invalid(named, named + rest) : Invalid(field, e.Message),
         GuestErrorCode.NotFound => new Refusal(ErrorCodes.NotFound, e.Message),
         GuestErrorCode.Busy => Refusal.Conflict(e.Message) with { RetryAfter = 1 },
         GuestErrorCode.Unsupported => Refusal.Conflict($"{e.Message}: create the computer of an image with a desktop, such as miosa-desktop"),
@@ -69,9 +69,10 @@ internal static class DesktopOperation
             fields.Fail(name, $"is required: {says}");
     }
 
-    private static string? FieldIn(string message)
+    /// <summary>The field that the message begins with, by the name that the caller knows, and the rest of the message.</summary>
+    private static (string Field, string Behind)? FieldIn(string message)
     {
         var length = message.AsSpan().IndexOfAnyExcept("abcdefghijklmnopqrstuvwxyz_");
-        return length > 0 ? GuestFields.GetValueOrDefault(message[..length]) : null;
+        return length > 0 && GuestFields.TryGetValue(message[..length], out var field) ? (field, message[length..]) : null;
     }
 }

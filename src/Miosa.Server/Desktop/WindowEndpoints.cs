@@ -11,9 +11,6 @@ internal static class WindowEndpoints
     /// <summary>Decodes the list as a bare array and nothing else: the one place where the server looks at a User-Agent (common.md, section 0).</summary>
     private const string GoClient = "miosa-go/";
 
-    /// <summary>A window may stick out of the screen, and by how much is the window manager's business.</summary>
-    private const int Far = 16_384;
-
     private static readonly Aliases FocusNames = new Aliases().Add("window_id", "id");
 
     public static void Map(IEndpointRouteBuilder api)
@@ -59,7 +56,7 @@ internal static class WindowEndpoints
     private static async Task<IResult> MoveAsync(HttpContext context)
     {
         var (fields, refusal) = await Body.ReadAsync(context, Aliases.None);
-        var (x, y) = (fields.Int("x", -Far, Far), fields.Int("y", -Far, Far));
+        var (x, y) = (fields.Int("x", -DesktopLimits.MaxWidth, DesktopLimits.MaxWidth), fields.Int("y", -DesktopLimits.MaxHeight, DesktopLimits.MaxHeight));
         DesktopOperation.Require(fields, "where the window's content begins, in pixels of the screen", "x", "y");
         if ((refusal ?? fields.Errors()) is { } faulty)
             return Reply.Refuse(faulty);
@@ -69,7 +66,7 @@ internal static class WindowEndpoints
     private static async Task<IResult> ResizeAsync(HttpContext context)
     {
         var (fields, refusal) = await Body.ReadAsync(context, Aliases.None);
-        var (width, height) = (fields.Int("width", 1, Far), fields.Int("height", 1, Far));
+        var (width, height) = (fields.Int("width", 1, DesktopLimits.MaxWidth), fields.Int("height", 1, DesktopLimits.MaxHeight));
         DesktopOperation.Require(fields, "the size of the window's content, in pixels", "width", "height");
         if ((refusal ?? fields.Errors()) is { } faulty)
             return Reply.Refuse(faulty);

@@ -80,9 +80,9 @@ internal static class DesktopVerbs
         return (json, reply.Truncated);
     }
 
-    /// <summary>The RFB stream of the desktop. The X server speaks first.</summary>
+    /// <summary>The RFB stream of the desktop.</summary>
     public static async Task<GuestPortStream> ConnectDesktopAsync(this GuestConnection guest, CancellationToken ct) =>
-        new(await guest.OpenAsync(GuestVerb.DesktopVnc, new DesktopCall { Verb = GuestVerb.DesktopVnc }, GuestJson.Wire.DesktopCall, takesData: true, ct));
+        await GuestPorts.JoinedAsync(await guest.OpenAsync(GuestVerb.DesktopVnc, new DesktopCall { Verb = GuestVerb.DesktopVnc }, GuestJson.Wire.DesktopCall, takesData: true, ct), ct);
 
     private static async Task<TReply> AskAsync<TCall, TReply>(GuestConnection guest, string verb, TCall call, JsonTypeInfo<TCall> type, JsonTypeInfo<TReply> replyType, CancellationToken ct)
     {
