@@ -24,7 +24,7 @@ public sealed class ServerPlatform : IAsyncLifetime
 
     public async ValueTask InitializeAsync() =>
         platform = await Miosa.Platform.Platform.StartAsync(
-            "srv", net: 232, ["miosa-busybox", "miosa-sandbox"], "--registry-allow", $"http://127.0.0.1:{RegistryPort},http://127.0.0.1:{HostilePort}",
+            "srv", net: 232, ["miosa-busybox", "miosa-sandbox", "miosa-desktop"], "--registry-allow", $"http://127.0.0.1:{RegistryPort},http://127.0.0.1:{HostilePort}",
             "--webhook-allow", Receiver.Range, "--webhook-timeout-sec", "2", "--webhook-retry-sec", "0.3", "--max-webhooks", "12");
 
     public async ValueTask DisposeAsync()

@@ -14,6 +14,12 @@ internal static class GuestPorts
     public static async Task<GuestPortStream> ConnectPortAsync(this GuestConnection guest, int port, CancellationToken ct)
     {
         var call = await guest.OpenAsync(GuestVerb.PortConnect, new PortConnectCall { Port = port }, GuestJson.Wire.PortConnectCall, takesData: true, ct);
+        return await JoinedAsync(call, ct);
+    }
+
+    /// <summary>The connection that a call joins the server to, once the guest has said that it stands.</summary>
+    public static async Task<GuestPortStream> JoinedAsync(GuestCall call, CancellationToken ct)
+    {
         try
         {
             var first = await call.NextAsync(ct);

@@ -995,6 +995,9 @@ namespace Miosa.Server.Storage.Migrations
                         .IsRequired()
                         .HasColumnType("BLOB");
 
+                    b.Property<string>("KeyId")
+                        .HasColumnType("TEXT");
+
                     b.Property<string>("Kind")
                         .IsRequired()
                         .HasColumnType("TEXT");
@@ -1005,6 +1008,9 @@ namespace Miosa.Server.Storage.Migrations
 
                     b.Property<bool>("MayWrite")
                         .HasColumnType("INTEGER");
+
+                    b.Property<string>("PasswordId")
+                        .HasColumnType("TEXT");
 
                     b.Property<int?>("Port")
                         .HasColumnType("INTEGER");
