@@ -3,7 +3,7 @@ using Miosa.Http;
 namespace Miosa;
 
 /// <summary>
-/// Terminals of one sandbox: a shell or another program in a pseudo-terminal, with size, job control and control keys. A terminal outlives the
+/// Terminals of one sandbox or computer: a shell or another program in a pseudo-terminal, with size, job control and control keys. A terminal outlives the
 /// connections to it, and restarts of the server; it ends with its program, when it is closed, or with the sandbox's run. At most 32 at a time.
 /// </summary>
 /// <example>
@@ -19,11 +19,11 @@ namespace Miosa;
 public sealed class SandboxTerminals
 {
     private readonly Pipeline pipeline;
-    private readonly string id;
+    private readonly string machine; // the path of the sandbox or computer
 
-    internal SandboxTerminals(Pipeline pipeline, string id) => (this.pipeline, this.id) = (pipeline, id);
+    internal SandboxTerminals(Pipeline pipeline, string machine) => (this.pipeline, this.machine) = (pipeline, machine);
 
-    private string Path => SandboxCalls.Path(id) + "/terminal";
+    private string Path => machine + "/terminal";
 
     /// <summary>Opens a terminal.</summary>
     /// <param name="request">Size, program, folder, environment; default: 80 × 24 and the sandbox's shell.</param>
