@@ -31,6 +31,26 @@ internal static class GuestVerb
     public const string Info = "info";
     public const string PortConnect = "port.connect";
     public const string Ports = "ports";
+    public const string DesktopStart = "desktop.start";
+    public const string DesktopStatus = "desktop.status";
+    public const string DesktopScreenshot = "desktop.screenshot";
+    public const string DesktopPointer = "desktop.pointer";
+    public const string DesktopDrag = "desktop.drag";
+    public const string DesktopScroll = "desktop.scroll";
+    public const string DesktopType = "desktop.type";
+    public const string DesktopKeys = "desktop.keys";
+    public const string DesktopCursor = "desktop.cursor";
+    public const string DesktopClipboardGet = "desktop.clipboard.get";
+    public const string DesktopClipboardSet = "desktop.clipboard.set";
+    public const string DesktopWindows = "desktop.windows";
+    public const string DesktopWindow = "desktop.window";
+    public const string DesktopLaunch = "desktop.launch";
+    public const string DesktopApps = "desktop.apps";
+    public const string DesktopWallpaper = "desktop.wallpaper";
+    public const string DesktopTree = "desktop.tree";
+    public const string DesktopResize = "desktop.resize";
+    public const string DesktopVnc = "desktop.vnc";
+    public const string DesktopWatch = "desktop.watch";
     public const string Suspend = "suspend";
 }
 

@@ -48,8 +48,10 @@ internal sealed class AuditCall(HttpContext context, AuditAction action, AuditLo
     public void By(Caller who, string name)
     {
         (caller, keyName) = (who, name);
-        if (context.Request.RouteValues["sandbox_id"] is string id)
-            machine = machines.Find(who.TenantId, id)?.Row;
+        if (context.Request.RouteValues[MachinePaths.ComputerId] is string computer)
+            machine = machines.Find(who.TenantId, computer, MachineKind.Computer)?.Row;
+        else if (context.Request.RouteValues[MachinePaths.SandboxId] is string sandbox)
+            machine = machines.Find(who.TenantId, sandbox)?.Row;
     }
 
     public void Refused(Refusal refusal) => (status, code) = (refusal.Status, refusal.Code);

@@ -145,7 +145,7 @@ internal sealed class EventLog(Database database, QuotaGate gate, Meter meter, P
             fields["metadata_omitted"] = true;
         return new EventSubject(machine.TenantId, machine.Id)
         {
-            Status = machine.State.Wire(),
+            Status = machine.State.Wire(machine.Kind),
             WorkspaceId = machine.WorkspaceId,
             ExternalUserId = machine.ExternalUserId,
             ExternalProjectId = machine.ExternalProjectId,

@@ -16,10 +16,11 @@ internal static class UserBound
     {
         if (caller.BoundExternalUserId is null || context.GetEndpoint()?.Metadata.GetMetadata<KeepsToUser>() is not null)
             return null;
-        if (context.Request.RouteValues["sandbox_id"] is not string id)
-            return Refusal.Forbidden("the key acts for one external user, who has only his sandboxes");
-        var machine = await context.RequestServices.GetRequiredService<Machines>().FindAsync(caller, id, context.RequestAborted);
-        return machine is not null && caller.Sees(machine) ? null : Refusal.NotFound("sandbox");
+        var kind = context.Request.RouteValues.ContainsKey(MachinePaths.ComputerId) ? MachineKind.Computer : MachineKind.Sandbox;
+        if (context.Request.RouteValues[kind == MachineKind.Computer ? MachinePaths.ComputerId : MachinePaths.SandboxId] is not string id)
+            return Refusal.Forbidden("the key acts for one external user, who has only his sandboxes and computers");
+        var machine = await context.RequestServices.GetRequiredService<Machines>().FindAsync(caller, id, context.RequestAborted, kind);
+        return machine is not null && caller.Sees(machine) ? null : Refusal.NotFound(kind);
     }
 
     /// <summary>What the key makes or changes is its user's: the fields are filled in, and another user's name in them is a fault.</summary>

@@ -25,6 +25,16 @@ internal interface IMachineGrain : IGrainWithStringKey
     /// <summary>The readiness probe of the machine passed.</summary>
     ValueTask<MachineAnswer> ProbePassed();
 
+    /// <summary>The desktop of a boot was started and a picture of it taken, or the image has none: the computer runs.</summary>
+    /// <param name="boot">Number of the boot; the answer of an earlier one changes nothing.</param>
+    ValueTask<MachineAnswer> DesktopSeen(long boot, bool hasDesktop);
+
+    /// <inheritdoc cref="DesktopSeen"/>
+    ValueTask<MachineAnswer> DesktopFailed(long boot, string reason);
+
+    /// <summary>What is left of a computer's selected applications; null when all are there.</summary>
+    ValueTask<MachineAnswer> AppsChanged(string? missing);
+
     /// <summary>Writes the event of a snapshot; nothing when the machine is gone by then.</summary>
     ValueTask SnapshotTaken(string snapshot);
 }
@@ -87,6 +97,11 @@ internal sealed record RowChange
     public string? ExternalUserId { get; init; }
     public string? ExternalProjectId { get; init; }
     public string? ExternalWorkspaceId { get; init; }
+    public string? Visibility { get; init; }
+    public string? AgentSessionId { get; init; }
+    public string? SelectedApps { get; init; }
+    public string? MissingApps { get; init; }
+    public string? WorkspaceId { get; init; }
     public IReadOnlyList<string> Clear { get; init; } = [];
 
     /// <summary>The life limit starts again from now, also when <see cref="TimeoutSec"/> is null.</summary>
@@ -111,6 +126,11 @@ internal sealed record RowChange
             ExternalUserId = Pick("external_user_id", ExternalUserId, row.ExternalUserId),
             ExternalProjectId = Pick("external_project_id", ExternalProjectId, row.ExternalProjectId),
             ExternalWorkspaceId = Pick("external_workspace_id", ExternalWorkspaceId, row.ExternalWorkspaceId),
+            Visibility = Visibility ?? row.Visibility,
+            AgentSessionId = Pick("agent_session_id", AgentSessionId, row.AgentSessionId),
+            SelectedApps = Pick("selected_apps", SelectedApps, row.SelectedApps),
+            MissingApps = Pick("missing_apps", MissingApps, row.MissingApps),
+            WorkspaceId = WorkspaceId ?? row.WorkspaceId,
             DueAt = RestartsLimit || TimeoutSec is not null ? now.AddSeconds(timeoutSec) : row.DueAt,
         };
     }

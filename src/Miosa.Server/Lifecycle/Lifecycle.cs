@@ -14,6 +14,12 @@ internal enum Want
     Stop,
     Destroy,
 
+    /// <summary>Of a computer: that it runs.</summary>
+    Start,
+
+    /// <summary>Of a computer: that it ends and runs again.</summary>
+    Restart,
+
     /// <summary>A limit is reached.</summary>
     Deadline,
 
@@ -47,6 +53,12 @@ internal enum Act
     /// <summary>The same and keep what ran.</summary>
     ParkWithMemory,
     Kill,
+
+    /// <summary>Start on the files of a former life.</summary>
+    Boot,
+
+    /// <summary>The same after what runs has been ended.</summary>
+    Reboot,
 }
 
 /// <summary>The answer of <see cref="Lifecycle.Decide"/>: a refusal, or what to do, the state afterwards and its events.</summary>
@@ -141,6 +153,7 @@ internal static class Lifecycle
             MachineState.Paused => new Decision(state, Act.Freeze, []),
             _ => Stay(state),
         },
+        Want.Start or Want.Restart => throw new InvalidOperationException($"a sandbox is never asked to {want}"),
         _ => throw new ArgumentOutOfRangeException(nameof(want), want, null),
     };
 

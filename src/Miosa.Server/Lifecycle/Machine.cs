@@ -7,17 +7,45 @@ internal enum MachineState
     Paused,
     Error,
     Destroyed,
+
+    /// <summary>Of computers alone: the machine runs and its desktop does not yet.</summary>
+    Starting,
+}
+
+/// <summary>Values of <see cref="Machine.Kind"/>, which are also what messages call it.</summary>
+internal static class MachineKind
+{
+    public const string Sandbox = "sandbox";
+
+    /// <summary>Persistent, started and stopped by its owner alone, with a desktop unless its image has none.</summary>
+    public const string Computer = "computer";
+
+    public static string PrefixOf(string kind) => kind == Computer ? "cmp" : "sbx";
+
+    /// <summary>The kind of a machine of which only its id is known.</summary>
+    public static string OfId(string id) => id.StartsWith("cmp_", StringComparison.Ordinal) ? Computer : Sandbox;
 }
 
 internal static class MachineStateNames
 {
+    private const string Starting = ComputerStatus.Starting;
+
     public static string Wire(this MachineState state) => state switch
     {
         MachineState.Provisioning => SandboxState.Provisioning,
         MachineState.Running => SandboxState.Running,
         MachineState.Paused => SandboxState.Paused,
         MachineState.Error => SandboxState.Error,
+        MachineState.Starting => Starting,
         _ => SandboxState.Destroyed,
+    };
+
+    /// <summary>As the machine's own kind calls it: a computer is <c>creating</c> and <c>stopped</c> where a sandbox is <c>provisioning</c> and <c>paused</c>.</summary>
+    public static string Wire(this MachineState state, string kind) => kind != MachineKind.Computer ? state.Wire() : state switch
+    {
+        MachineState.Provisioning => ComputerStatus.Creating,
+        MachineState.Paused => ComputerStatus.Stopped,
+        _ => state.Wire(),
     };
 
     public static MachineState? Parse(string name) => name switch
@@ -27,6 +55,7 @@ internal static class MachineStateNames
         SandboxState.Paused => MachineState.Paused,
         SandboxState.Error => MachineState.Error,
         SandboxState.Destroyed => MachineState.Destroyed,
+        Starting => MachineState.Starting,
         _ => null,
     };
 }
@@ -36,7 +65,9 @@ internal static class MachineStateNames
 internal sealed record Machine
 {
     public required string Id { get; init; }
-    public string Kind { get; init; } = "sandbox";
+
+    /// <summary>One of <see cref="MachineKind"/>.</summary>
+    public string Kind { get; init; } = MachineKind.Sandbox;
     public required string TenantId { get; init; }
     public required string OwnerId { get; init; }
     public required string NodeId { get; init; }
@@ -109,6 +140,30 @@ internal sealed record Machine
     /// <summary>Seconds it ran before <see cref="RunningSince"/>.</summary>
     public int RanSec { get; init; }
     public DateTimeOffset? RunningSince { get; init; }
+
+    /// <summary>The screen that is asked for, in pixels; null when there is to be none.</summary>
+    public int? ScreenWidth { get; init; }
+
+    /// <inheritdoc cref="ScreenWidth"/>
+    public int? ScreenHeight { get; init; }
+
+    /// <summary>Its desktop was started once: the image has one.</summary>
+    public bool HasDesktop { get; init; }
+
+    /// <summary>What of the desktop failed last, while the machine itself is fine; null when nothing did.</summary>
+    public string? DesktopError { get; init; }
+
+    /// <summary>One of <see cref="ComputerVisibility"/>; null for sandboxes.</summary>
+    public string? Visibility { get; init; }
+
+    /// <summary>JSON array of the applications asked for; null when there are none.</summary>
+    public string? SelectedApps { get; init; }
+
+    /// <summary>JSON object of those that are not installed: the name, and why not; an empty reason is one still to be done.</summary>
+    public string? MissingApps { get; init; }
+    public string? AgentSessionId { get; init; }
+
+    public bool IsComputer => Kind == MachineKind.Computer;
 
     public bool IsLive => State != MachineState.Destroyed;
 }

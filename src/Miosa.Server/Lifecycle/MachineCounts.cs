@@ -10,14 +10,11 @@ internal static class MachineCounts
     /// <summary>State to number, and <c>total</c>. Every state of a living machine is named, also with 0.</summary>
     public static Dictionary<string, int> Of(SqliteTransaction transaction, Subject subject, string kind)
     {
-        var counts = new Dictionary<string, int>
-        {
-            ["total"] = 0,
-            [SandboxState.Provisioning] = 0,
-            [SandboxState.Running] = 0,
-            [SandboxState.Paused] = 0,
-            [SandboxState.Error] = 0,
-        };
+        MachineState[] states = kind == MachineKind.Computer
+            ? [MachineState.Provisioning, MachineState.Starting, MachineState.Running, MachineState.Paused, MachineState.Error]
+            : [MachineState.Provisioning, MachineState.Running, MachineState.Paused, MachineState.Error];
+        var counts = states.ToDictionary(state => state.Wire(kind), _ => 0);
+        counts["total"] = 0;
         var found = transaction.Rows(
             $"SELECT m.State, COUNT(*) FROM machines m WHERE {subject.Machines} AND m.Kind = $kind GROUP BY m.State",
             row => (State: row.GetString(0), Count: row.GetInt32(1)),
@@ -26,7 +23,7 @@ internal static class MachineCounts
             ("$kind", kind));
         foreach (var (state, count) in found)
         {
-            counts[state] = count;
+            counts[(MachineStateNames.Parse(state) ?? MachineState.Error).Wire(kind)] = count;
             counts["total"] += count;
         }
         return counts;

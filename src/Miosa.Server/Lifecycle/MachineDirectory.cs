@@ -27,14 +27,19 @@ internal sealed class MachineDirectory
     public Resident? Find(string id) => byId.GetValueOrDefault(id);
 
     /// <summary>By id, then by slug, then by name; never a machine of another tenant.</summary>
-    public Resident? Find(string tenant, string idOrSlugOrName)
+    /// <param name="kind">One of <see cref="MachineKind"/>: the names of the two are apart.</param>
+    public Resident? Find(string tenant, string idOrSlugOrName, string kind = MachineKind.Sandbox)
     {
         if (byId.TryGetValue(idOrSlugOrName, out var resident))
-            return resident.Row.TenantId == tenant ? resident : null;
+            return resident.Row.TenantId == tenant && resident.Row.Kind == kind ? resident : null;
         if (bySlug.TryGetValue((tenant, idOrSlugOrName), out var id) && byId.TryGetValue(id, out resident))
-            return resident;
-        return FindByName(tenant, idOrSlugOrName);
+            return resident.Row.Kind == kind ? resident : null;
+        // Names of computers are for people: any number of them may have the same.
+        return kind == MachineKind.Sandbox ? FindByName(tenant, idOrSlugOrName) : null;
     }
+
+    /// <summary>By id alone, of whatever kind.</summary>
+    public Resident? FindOfAnyKind(string tenant, string id) => byId.TryGetValue(id, out var resident) && resident.Row.TenantId == tenant ? resident : null;
 
     /// <summary>By the machine's part of a preview host name, which is the present one of exactly one machine of any tenant.</summary>
     public Resident? FindByHostPart(string part) =>
@@ -57,7 +62,7 @@ internal sealed class MachineDirectory
         if (old.Slug != row.Slug || old.Name != row.Name || !row.IsLive)
         {
             bySlug.TryRemove(KeyValuePair.Create((old.TenantId, old.Slug), old.Id));
-            if (old.Name is not null)
+            if (old is { Name: not null, IsComputer: false })
                 byName.TryRemove(KeyValuePair.Create((old.TenantId, old.Name), old.Id));
         }
         if (row.IsLive)
@@ -73,7 +78,7 @@ internal sealed class MachineDirectory
     {
         bySlug[(row.TenantId, row.Slug)] = row.Id;
         byOwnPart.TryAdd(PreviewHosts.OwnPart(row.Id), row.Id);
-        if (row.Name is not null)
+        if (row is { Name: not null, IsComputer: false })
             byName[(row.TenantId, row.Name)] = row.Id;
     }
 }

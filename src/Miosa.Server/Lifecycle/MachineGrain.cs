@@ -3,6 +3,7 @@ using System.Net.Sockets;
 using System.Text.Json.Nodes;
 using Microsoft.Data.Sqlite;
 using Miosa.Runtime.Wire;
+using Miosa.Server.Computers;
 using Miosa.Server.Egress;
 using Miosa.Server.Events;
 using Miosa.Server.Guests;
@@ -22,6 +23,7 @@ internal sealed partial class MachineGrain(
     QuotaGate gate,
     Deadlines deadlines,
     AfterBoot afterBoot,
+    Desktops desktops,
     EnvSeal seal,
     Sizes sizes,
     ServerSettings settings,
@@ -44,8 +46,10 @@ internal sealed partial class MachineGrain(
     public async ValueTask<MachineAnswer> Ask(Want want, string? reason)
     {
         if (directory.Find(MachineId) is not { } resident)
-            return MachineAnswer.No(Refusal.NotFound("sandbox"));
+            return MachineAnswer.No(Refusal.NotFound(MachineKind.OfId(MachineId)));
         var row = resident.Row;
+        if (row.IsComputer)
+            return await AskComputerAsync(resident, row, want, reason);
         // A null comparison is false: without a limit there is nothing to carry out.
         if (want == Want.Deadline && !(resident.NextDue(time.GetUtcNow()) <= time.GetUtcNow()))
             return MachineAnswer.Of(row);
@@ -81,13 +85,13 @@ internal sealed partial class MachineGrain(
     public async ValueTask<MachineAnswer> Change(RowChange change)
     {
         if (directory.Find(MachineId) is not { } resident)
-            return MachineAnswer.No(Refusal.NotFound("sandbox"));
-        if (resident.Row.State is not (MachineState.Running or MachineState.Paused))
-            return MachineAnswer.No(Refusal.Conflict($"the sandbox is {resident.Row.State.Wire()}"));
+            return MachineAnswer.No(Refusal.NotFound(MachineKind.OfId(MachineId)));
+        if (Unchangeable(resident.Row) is { } fixedNow)
+            return MachineAnswer.No(fixedNow);
         var old = resident.Row;
         var row = Stamp(change.ApplyTo(old, time.GetUtcNow()), resident);
         // It would be what a dead machine of its kind is: in error, without its files.
-        if (old is { Persistent: true, State: MachineState.Paused } && !row.Persistent && await IsParkedAsync())
+        if (old is { IsComputer: false, Persistent: true, State: MachineState.Paused } && !row.Persistent && await IsParkedAsync())
             return MachineAnswer.No(Refusal.Conflict("the sandbox is stopped and only its files are there: resume it before it stops being persistent"));
         var isResized = ShapeOf(row) != ShapeOf(old);
         if (isResized)
@@ -99,7 +103,7 @@ internal sealed partial class MachineGrain(
             if (await ResizeAsync(old, row) is { } refused)
                 return refused;
         }
-        if (await SaveAsync(row, isNew: false, [new NewEvent(EventNames.SandboxUpdated)]) is { } taken)
+        if (await SaveAsync(row, isNew: false, UpdatedOf(row)) is { } taken)
         {
             if (isResized)
                 await ResizeAsync(row, old with { DiskMb = row.DiskMb });
@@ -109,6 +113,15 @@ internal sealed partial class MachineGrain(
         return MachineAnswer.Of(row);
     }
 
+    /// <summary>A computer can be changed in every state: what concerns the machine counts from its next start.</summary>
+    private static Refusal? Unchangeable(Machine row) =>
+        row.State is MachineState.Running or MachineState.Paused || row is { IsComputer: true, State: MachineState.Starting or MachineState.Error }
+            ? null
+            : Refusal.Conflict($"the {row.Kind} is {row.State.Wire(row.Kind)}");
+
+    // The contract has no event for the change of a computer.
+    private static NewEvent[] UpdatedOf(Machine row) => row.IsComputer ? [] : [new NewEvent(EventNames.SandboxUpdated)];
+
     private static Shape ShapeOf(Machine row) => new(row.Vcpus, row.MemoryMb, row.DiskMb);
 
     /// <summary>Null when the machine has its new limits; otherwise it has the old ones and the answer says why.</summary>
@@ -116,6 +129,9 @@ internal sealed partial class MachineGrain(
     {
         if (row.DiskMb < old.DiskMb)
             return MachineAnswer.NoField("disk_size_mb", $"can only grow: it is {old.DiskMb} MiB");
+        // Not running: it is told at the next start.
+        if (row is { IsComputer: true, State: not (MachineState.Running or MachineState.Starting) })
+            return null;
         try
         {
             await runtime.LimitAsync(MachineId, row.Vcpus, row.MemoryMb, row.DiskMb, CancellationToken.None);
@@ -123,20 +139,20 @@ internal sealed partial class MachineGrain(
         }
         catch (RuntimeRefusedException e) when (e.Code == RuntimeErrors.LimitRefused)
         {
-            return MachineAnswer.NoField("memory_mb", $"is less than the sandbox holds, which cannot be given back: {e.Message}");
+            return MachineAnswer.NoField("memory_mb", $"is less than the {row.Kind} holds, which cannot be given back: {e.Message}");
         }
         catch (Exception e) when (e is RuntimeRefusedException or RuntimeDownException)
         {
-            return MachineAnswer.No(Refusal.Unavailable($"the sandbox could not be resized: {e.Message}"));
+            return MachineAnswer.No(Refusal.Unavailable($"the {row.Kind} could not be resized: {e.Message}"));
         }
     }
 
     public async ValueTask<MachineAnswer> ChangeEnv(EnvChange change)
     {
         if (directory.Find(MachineId) is not { } resident)
-            return MachineAnswer.No(Refusal.NotFound("sandbox"));
-        if (resident.Row.State is not (MachineState.Running or MachineState.Paused))
-            return MachineAnswer.No(Refusal.Conflict($"the sandbox is {resident.Row.State.Wire()}"));
+            return MachineAnswer.No(Refusal.NotFound(MachineKind.OfId(MachineId)));
+        if (Unchangeable(resident.Row) is { } fixedNow)
+            return MachineAnswer.No(fixedNow);
         var old = resident.Env(seal);
         var env = change.ApplyTo(old);
         if (ReferenceEquals(env, old))
@@ -145,7 +161,7 @@ internal sealed partial class MachineGrain(
             return MachineAnswer.NoField("vars", excess);
         var row = Stamp(resident.Row with { SealedEnv = seal.Seal(env) }, resident);
         // The event says that something changed, never what: its readers need not be allowed to see values.
-        await events.CommitAsync(row, isNew: false, [new NewEvent(EventNames.SandboxUpdated)], CancellationToken.None);
+        await events.CommitAsync(row, isNew: false, UpdatedOf(row), CancellationToken.None);
         Settle(resident, row);
         return MachineAnswer.Of(row);
     }
@@ -153,22 +169,23 @@ internal sealed partial class MachineGrain(
     public async ValueTask<MachineAnswer> ChangeEgress(string? egress)
     {
         if (directory.Find(MachineId) is not { } resident)
-            return MachineAnswer.No(Refusal.NotFound("sandbox"));
-        if (resident.Row.State is not (MachineState.Running or MachineState.Paused))
-            return MachineAnswer.No(Refusal.Conflict($"the sandbox is {resident.Row.State.Wire()}"));
+            return MachineAnswer.No(Refusal.NotFound(MachineKind.OfId(MachineId)));
+        if (Unchangeable(resident.Row) is { } fixedNow)
+            return MachineAnswer.No(fixedNow);
         var row = Stamp(resident.Row with { Egress = egress }, resident);
         try
         {
             // Told also when the row says so already: a caller that missed the answer of a call that failed halfway repeats it.
-            await runtime.SetEgressAsync(MachineId, EgressFields.RequestOf(row), CancellationToken.None);
+            if (row is not { IsComputer: true, State: not (MachineState.Running or MachineState.Starting) })
+                await runtime.SetEgressAsync(MachineId, EgressFields.RequestOf(row), CancellationToken.None);
         }
         catch (Exception e) when (e is RuntimeRefusedException or RuntimeDownException)
         {
-            return MachineAnswer.No(Refusal.Unavailable($"what the sandbox may reach could not be changed: {e.Message}"));
+            return MachineAnswer.No(Refusal.Unavailable($"what the {row.Kind} may reach could not be changed: {e.Message}"));
         }
         if (resident.Row.Egress == egress)
             return MachineAnswer.Of(resident.Row);
-        await events.CommitAsync(row, isNew: false, [new NewEvent(EventNames.SandboxUpdated)], CancellationToken.None);
+        await events.CommitAsync(row, isNew: false, UpdatedOf(row), CancellationToken.None);
         Settle(resident, row);
         return MachineAnswer.Of(row);
     }
@@ -185,7 +202,7 @@ internal sealed partial class MachineGrain(
 
     public async ValueTask SnapshotTaken(string snapshot)
     {
-        if (directory.Find(MachineId) is not { } resident)
+        if (directory.Find(MachineId) is not { Row.IsComputer: false } resident)
             return;
         var row = Stamp(resident.Row, resident);
         await events.CommitAsync(row, isNew: false, [new NewEvent(EventNames.SandboxSnapshotReady, new JsonObject { ["snapshot_id"] = snapshot })], CancellationToken.None);
@@ -223,7 +240,8 @@ internal sealed partial class MachineGrain(
     {
         if (!runtime.IsUp)
             return MachineAnswer.No(Refusal.Unavailable("miosa-runtime is not reachable; nothing was made"));
-        if (await SaveAsync(draft, isNew: true, [new NewEvent(EventNames.SandboxCreated), new NewEvent(EventNames.BuildStarted)]) is { } taken)
+        NewEvent[] made = draft.IsComputer ? [new NewEvent(EventNames.ComputerCreated)] : [new NewEvent(EventNames.SandboxCreated), new NewEvent(EventNames.BuildStarted)];
+        if (await SaveAsync(draft, isNew: true, made) is { } taken)
             return taken;
         var resident = new Resident(draft, road: null);
         directory.Add(resident);
@@ -242,7 +260,10 @@ internal sealed partial class MachineGrain(
             resident.Road = new GuestRoad(info.Socket);
             // Ready means that the guest answered; the connection serves the first command, too.
             await resident.Road.ConnectAsync(ct);
-            var row = Running(draft, info.Socket, source is null ? "cold" : hasMemory ? "memory" : isSnapshot ? "snapshot" : "fork", begun);
+            var bootPath = source is null ? "cold" : hasMemory ? "memory" : isSnapshot ? "snapshot" : "fork";
+            if (draft.IsComputer)
+                return await LaunchedAsync(resident, draft, info, bootPath, begun);
+            var row = Running(draft, info.Socket, bootPath, begun);
             await events.CommitAsync(row, isNew: false, Booted(row), CancellationToken.None);
             Settle(resident, row);
             await afterBoot.BeginAsync(resident, isContinued: hasMemory, ct);
@@ -251,30 +272,30 @@ internal sealed partial class MachineGrain(
         catch (OperationCanceledException) when (ct.IsCancellationRequested)
         {
             await Ask(Want.BootTimedOut, $"not ready after {settings.BootTimeoutSec} s");
-            return MachineAnswer.No(Refusal.Unavailable($"the sandbox was not ready after {settings.BootTimeoutSec} s; it was removed", retryAfter: 5));
+            return MachineAnswer.No(Refusal.Unavailable($"the {draft.Kind} was not ready after {settings.BootTimeoutSec} s; it was removed", retryAfter: 5));
         }
         catch (Exception e) when (e is RuntimeRefusedException or RuntimeDownException or SocketException or IOException or GuestException)
         {
             await Ask(Want.BootFailed, e.Message);
-            return FailedBoot(e, hasMemory);
+            return FailedBoot(e, hasMemory, draft.Kind);
         }
     }
 
     private async Task<Refusal?> SuspendAsync(string source) =>
         directory.Find(source) is { } resident ? await GuestMemory.SuspendAsync(resident, runtime) : Refusal.Conflict("what was to be copied is gone");
 
-    private static MachineAnswer FailedBoot(Exception e, bool hasMemory) => e switch
+    private static MachineAnswer FailedBoot(Exception e, bool hasMemory, string kind) => e switch
     {
         // Whoever asks again gets the same: what runs holds something that cannot be written.
-        RuntimeRefusedException { Code: RuntimeErrors.Failed } when hasMemory => MachineAnswer.No(Refusal.Conflict($"the sandbox could not be started with its memory: {e.Message}")),
+        RuntimeRefusedException { Code: RuntimeErrors.Failed } when hasMemory => MachineAnswer.No(Refusal.Conflict($"the {kind} could not be started with its memory: {e.Message}")),
         RuntimeRefusedException { Code: RuntimeErrors.NotFound } => MachineAnswer.No(Refusal.Conflict("what was to be copied is gone")),
-        RuntimeRefusedException { Code: RuntimeErrors.ImageNotFound } => MachineAnswer.NoField("template_id", e.Message),
+        RuntimeRefusedException { Code: RuntimeErrors.ImageNotFound } => MachineAnswer.NoField(kind == MachineKind.Computer ? "template_type" : "template_id", e.Message),
         RuntimeRefusedException { Code: RuntimeErrors.LimitRefused } => MachineAnswer.NoField("size", e.Message),
-        _ => MachineAnswer.No(Refusal.Unavailable($"the sandbox could not be started: {e.Message}")),
+        _ => MachineAnswer.No(Refusal.Unavailable($"the {kind} could not be started: {e.Message}")),
     };
 
     private static RuntimeRequest LaunchRequest(Machine row) =>
-        LaunchRequest(row.Id, row.Image, row.Vcpus, row.MemoryMb, row.DiskMb, EgressFields.RequestOf(row), row.Persistent) with { Isolation = row.Isolation };
+        LaunchRequest(row.Id, row.Image, row.Vcpus, row.MemoryMb, row.DiskMb, EgressFields.RequestOf(row), row.Persistent) with { Isolation = row.Isolation, Hostname = row.Kind };
 
     public static RuntimeRequest LaunchRequest(string machine, string image, int vcpus, int memoryMb, int diskMb, EgressRequest egress, bool isDurable = false) => new()
     {
@@ -340,7 +361,7 @@ internal sealed partial class MachineGrain(
             if (decision.Act is Act.Kill or Act.Park or Act.ParkWithMemory || await IsAliveAsync() || (decision.Act == Act.Thaw && await IsParkedAsync()))
                 return MachineAnswer.No(Refusal.Unavailable(e.Message));
             await Ask(Want.Died, e.Message);
-            return MachineAnswer.No(Refusal.Conflict($"the sandbox died: {e.Message}"));
+            return MachineAnswer.No(Refusal.Conflict($"the {MachineKind.OfId(MachineId)} died: {e.Message}"));
         }
     }
 
@@ -434,29 +455,32 @@ internal sealed partial class MachineGrain(
         }
     }
 
-    private async Task<MachineAnswer> CommitAsync(Resident resident, Decision decision, string? reason)
+    private async Task<MachineAnswer> CommitAsync(Resident resident, Decision decision, string? reason, Func<Machine, Machine>? also = null)
     {
         var now = time.GetUtcNow();
         var old = resident.Row;
         var row = old with { State = decision.Next };
-        if (old.State == MachineState.Running && old.RunningSince is { } since)
+        if (old.State is MachineState.Running or MachineState.Starting && old.RunningSince is { } since)
             row = row with { RanSec = old.RanSec + (int)(now - since).TotalSeconds, RunningSince = null };
-        if (decision.Next == MachineState.Running)
+        if (decision.Next is MachineState.Running or MachineState.Starting)
         {
             resident.Touch(now);
-            row = row with { RunningSince = now, DueAt = now.AddSeconds(old.TimeoutSec) };
+            row = row with { RunningSince = now, DueAt = old.IsComputer ? null : now.AddSeconds(old.TimeoutSec) };
         }
         if (decision.Next == MachineState.Destroyed)
             row = row with { DestroyedAt = now, SealedEnv = null, DueAt = null };
         if (reason is not null && decision.Next is MachineState.Error or MachineState.Destroyed)
             row = row with { Error = reason ?? old.Error };
+        if (also is not null)
+            row = also(row);
         row = Stamp(row, resident);
-        var news = decision.Events.Select(type => new NewEvent(type, DataOf(type, reason))).ToList();
+        var news = decision.Events.Select(type => new NewEvent(type, row.IsComputer ? ComputerDataOf(type, reason) : DataOf(type, reason))).ToList();
         if (await events.TryCommitAsync(row, isNew: false, news, CancellationToken.None) is { } refusal)
             return MachineAnswer.No(refusal);
         Settle(resident, row);
         StateChanged(log, row.Id, old.State, row.State, reason ?? "");
-        if (row.State is MachineState.Destroyed or MachineState.Error && resident.Road is { } road)
+        // The road of a computer in error leads to its next life.
+        if ((row.State == MachineState.Destroyed || row is { State: MachineState.Error, IsComputer: false }) && resident.Road is { } road)
             await road.DisposeAsync();
         if (!row.IsLive)
             DeactivateOnIdle();
@@ -494,7 +518,7 @@ internal sealed partial class MachineGrain(
             var byName = e.Message.Contains("machines.Name", StringComparison.Ordinal);
             return MachineAnswer.No(Refusal.Conflict(byName
                 ? $"the name \"{row.Name}\" is taken by another sandbox"
-                : $"the slug \"{row.Slug}\" is taken by another sandbox"));
+                : $"the slug \"{row.Slug}\" is taken by another sandbox or computer"));
         }
     }
 

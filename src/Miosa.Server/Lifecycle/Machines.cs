@@ -24,16 +24,38 @@ internal sealed class Machines(
 
     public RuntimeClient Runtime => runtime;
 
-    public async ValueTask<Machine?> FindAsync(Caller caller, string idOrSlugOrName, CancellationToken ct)
+    /// <summary>A machine of one kind, which is <see cref="MachineKind.Sandbox"/> unless said otherwise: the routes of one kind never see the other.</summary>
+    public async ValueTask<Machine?> FindAsync(Caller caller, string idOrSlugOrName, CancellationToken ct, string kind = MachineKind.Sandbox)
     {
-        if (directory.Find(caller.TenantId, idOrSlugOrName) is { } resident)
+        if (directory.Find(caller.TenantId, idOrSlugOrName, kind) is { } resident)
             return resident.Row with { LastActivityAt = resident.LastUsed };
-        if (!idOrSlugOrName.StartsWith("sbx_", StringComparison.Ordinal))
+        if (!idOrSlugOrName.StartsWith(MachineKind.PrefixOf(kind) + "_", StringComparison.Ordinal))
             return null;
         var limit = time.GetUtcNow() - DestroyedIsReadable;
         await using var db = database.Read();
-        return await db.Machines.FirstOrDefaultAsync(m => m.Id == idOrSlugOrName && m.TenantId == caller.TenantId && m.DestroyedAt > limit, ct);
+        return await db.Machines.FirstOrDefaultAsync(m => m.Id == idOrSlugOrName && m.TenantId == caller.TenantId && m.Kind == kind && m.DestroyedAt > limit, ct);
     }
+
+    /// <summary>The computer of a route with <c>{computer_id}</c>; null when there is none, and for one that was deleted.</summary>
+    public ValueTask<Machine?> FindComputerAsync(Caller caller, string idOrSlug) =>
+        ValueTask.FromResult(directory.Find(caller.TenantId, idOrSlug, MachineKind.Computer) is { } resident ? resident.Row with { LastActivityAt = resident.LastUsed } : null);
+
+    /// <summary>The machine that the path of the request names, of the kind that the route is about.</summary>
+    public ValueTask<Machine?> FindAsync(HttpContext context)
+    {
+        var (kind, id) = context.MachinePath();
+        return kind == MachineKind.Computer ? FindComputerAsync(context.Caller(), id) : FindAsync(context.Caller(), id, context.RequestAborted);
+    }
+
+    /// <summary>The same as <see cref="FindAsync(HttpContext)"/>, to be used until the request ends.</summary>
+    public ValueTask<Admitted> AdmitAsync(HttpContext context, AdmitFor purpose)
+    {
+        var (kind, id) = context.MachinePath();
+        return AdmitAsync(context, id, purpose, kind);
+    }
+
+    /// <summary>A computer that is to be used now: 404 when there is none, 409 with what to do when it does not run. It is never started by this.</summary>
+    public ValueTask<Admitted> AdmitComputerAsync(HttpContext context, string idOrSlug, AdmitFor purpose) => AdmitAsync(context, idOrSlug, purpose, MachineKind.Computer);
 
     public Machine? FindByName(Caller caller, string name) =>
         directory.FindByName(caller.TenantId, name)?.Row is { } row && caller.Sees(row) ? row : null;
@@ -42,19 +64,19 @@ internal sealed class Machines(
     /// Asks the machine whether it may be used now. No database on the way for a known machine; a persistent machine that is paused
     /// is resumed first. Needs the route's caller; the machine counts as busy until the request ends.
     /// </summary>
-    public async ValueTask<Admitted> AdmitAsync(HttpContext context, string idOrSlugOrName, AdmitFor purpose)
+    public async ValueTask<Admitted> AdmitAsync(HttpContext context, string idOrSlugOrName, AdmitFor purpose, string kind = MachineKind.Sandbox)
     {
-        if (directory.Find(context.Caller().TenantId, idOrSlugOrName) is not { } resident)
-            return new Admitted(await UnknownAsync(context, idOrSlugOrName));
+        if (directory.Find(context.Caller().TenantId, idOrSlugOrName, kind) is not { } resident)
+            return new Admitted(await UnknownAsync(context, idOrSlugOrName, kind));
         context.Response.RegisterForDispose(resident.Enter(time));
         return await AdmitAsync(resident, purpose, context.RequestAborted);
     }
 
     /// <summary>The same for a request that stays open and only looks on: the machine is busy while it is admitted, not until it ends.</summary>
-    public async ValueTask<Admitted> AdmitOnlookerAsync(HttpContext context, string idOrSlugOrName, AdmitFor purpose)
+    public async ValueTask<Admitted> AdmitOnlookerAsync(HttpContext context, string idOrSlugOrName, AdmitFor purpose, string kind = MachineKind.Sandbox)
     {
-        if (directory.Find(context.Caller().TenantId, idOrSlugOrName) is not { } resident)
-            return new Admitted(await UnknownAsync(context, idOrSlugOrName));
+        if (directory.Find(context.Caller().TenantId, idOrSlugOrName, kind) is not { } resident)
+            return new Admitted(await UnknownAsync(context, idOrSlugOrName, kind));
         using var admitted = resident.Enter(time);
         return await AdmitAsync(resident, purpose, context.RequestAborted);
     }
@@ -85,7 +107,7 @@ internal sealed class Machines(
         if (answer.Refusal is { } refusal)
             return new Admitted(refusal);
         if (resident.Road is not { } road)
-            return new Admitted(Refusal.Unavailable("the sandbox is being connected"));
+            return new Admitted(Refusal.Unavailable($"the {resident.Row.Kind} is being connected"));
         try
         {
             using var patience = CancellationTokenSource.CreateLinkedTokenSource(ct);
@@ -96,13 +118,14 @@ internal sealed class Machines(
         catch (Exception e) when (e is SocketException or IOException or GuestException
             || (e is OperationCanceledException && !ct.IsCancellationRequested))
         {
-            return new Admitted(Refusal.AgentUnavailable($"the sandbox does not answer ({purpose}): {e.Message}"));
+            return new Admitted(Refusal.AgentUnavailable($"the {resident.Row.Kind} does not answer ({purpose}): {e.Message}"));
         }
     }
 
-    private async ValueTask<Refusal> UnknownAsync(HttpContext context, string idOrSlugOrName) =>
-        await FindAsync(context.Caller(), idOrSlugOrName, context.RequestAborted) is null
-            ? Refusal.NotFound("sandbox")
+    // A deleted computer is 404 everywhere: its clients know no such state.
+    private async ValueTask<Refusal> UnknownAsync(HttpContext context, string idOrSlugOrName, string kind) =>
+        kind == MachineKind.Computer || await FindAsync(context.Caller(), idOrSlugOrName, context.RequestAborted) is null
+            ? Refusal.NotFound(kind)
             : Refusal.Conflict("the sandbox is destroyed");
 
     /// <summary>Makes a machine of a checked draft (its id is filled in here): from the pool when one is ready, else cold.</summary>
@@ -132,7 +155,9 @@ internal sealed class Machines(
     public async Task<(Machine? Machine, Refusal? Refusal)> ForkAsync(Machine source, Machine draft, bool hasMemory)
     {
         if (source.State is not (MachineState.Running or MachineState.Paused))
-            return (null, Refusal.Conflict($"the sandbox is {source.State.Wire()}: only a running or paused one can be forked"));
+            return (null, source.IsComputer
+                ? Refusal.Conflict($"the computer is {source.State.Wire(source.Kind)}: only a running or stopped one can be cloned")
+                : Refusal.Conflict($"the sandbox is {source.State.Wire()}: only a running or paused one can be forked"));
         if (gate.Look(draft) is { } full)
             return (null, full);
         using var _ = pool.ColdCreate();
@@ -157,42 +182,44 @@ internal sealed class Machines(
     /// <summary>Tells the readers of the sandbox's events.</summary>
     public async Task SnapshotTakenAsync(string machine, string snapshot) => await GrainOf(machine).SnapshotTaken(snapshot);
 
-    public async Task<(Machine? Machine, Refusal? Refusal)> AskAsync(Caller caller, string idOrSlugOrName, Want want, CancellationToken ct)
+    public async Task<(Machine? Machine, Refusal? Refusal)> AskAsync(Caller caller, string idOrSlugOrName, Want want, CancellationToken ct, string kind = MachineKind.Sandbox)
     {
-        if (directory.Find(caller.TenantId, idOrSlugOrName) is { } resident)
+        if (directory.Find(caller.TenantId, idOrSlugOrName, kind) is { } resident)
         {
             var answer = await GrainOf(resident.Row.Id).Ask(want, reason: null);
             return (answer.Machine, answer.Refusal);
         }
         // Not of the living: a destroyed machine stays destroyed, whatever is wanted of it.
-        if (await FindAsync(caller, idOrSlugOrName, ct) is not { } row)
-            return (null, Refusal.NotFound("sandbox"));
+        if (await FindAsync(caller, idOrSlugOrName, ct, kind) is not { } row)
+            return (null, Refusal.NotFound(kind));
+        if (row.IsComputer)
+            return want == Want.Destroy ? (row, null) : (null, Refusal.NotFound(kind));
         var decision = Lifecycle.Decide(row.State, row.Persistent, want);
         return decision.Refusal is null ? (row, null) : (null, decision.Refusal);
     }
 
-    public async Task<(Machine? Machine, Refusal? Refusal)> ChangeAsync(Caller caller, string idOrSlugOrName, RowChange change, CancellationToken ct)
+    public async Task<(Machine? Machine, Refusal? Refusal)> ChangeAsync(Caller caller, string idOrSlugOrName, RowChange change, CancellationToken ct, string kind = MachineKind.Sandbox)
     {
-        if (directory.Find(caller.TenantId, idOrSlugOrName) is { } resident)
+        if (directory.Find(caller.TenantId, idOrSlugOrName, kind) is { } resident)
         {
             var answer = await GrainOf(resident.Row.Id).Change(change);
             return (answer.Machine, answer.Refusal);
         }
-        return (null, await FindAsync(caller, idOrSlugOrName, ct) is null ? Refusal.NotFound("sandbox") : Refusal.Conflict("the sandbox is destroyed"));
+        return (null, kind == MachineKind.Computer || await FindAsync(caller, idOrSlugOrName, ct) is null ? Refusal.NotFound(kind) : Refusal.Conflict("the sandbox is destroyed"));
     }
 
     /// <summary>The environment that the next command gets; an ended machine has none.</summary>
-    public async Task<(MachineEnv? Env, Refusal? Refusal)> EnvAsync(Caller caller, string idOrSlugOrName, CancellationToken ct)
+    public async Task<(MachineEnv? Env, Refusal? Refusal)> EnvAsync(Caller caller, string idOrSlugOrName, CancellationToken ct, string kind = MachineKind.Sandbox)
     {
-        if (directory.Find(caller.TenantId, idOrSlugOrName) is { } resident)
+        if (directory.Find(caller.TenantId, idOrSlugOrName, kind) is { } resident)
             return (resident.Env(seal), null);
-        return await FindAsync(caller, idOrSlugOrName, ct) is null ? (null, Refusal.NotFound("sandbox")) : (MachineEnv.Empty, null);
+        return kind == MachineKind.Computer || await FindAsync(caller, idOrSlugOrName, ct) is null ? (null, Refusal.NotFound(kind)) : (MachineEnv.Empty, null);
     }
 
-    public async Task<(MachineEnv? Env, Refusal? Refusal)> ChangeEnvAsync(Caller caller, string idOrSlugOrName, EnvChange change, CancellationToken ct)
+    public async Task<(MachineEnv? Env, Refusal? Refusal)> ChangeEnvAsync(Caller caller, string idOrSlugOrName, EnvChange change, CancellationToken ct, string kind = MachineKind.Sandbox)
     {
-        if (directory.Find(caller.TenantId, idOrSlugOrName) is not { } resident)
-            return (null, await FindAsync(caller, idOrSlugOrName, ct) is null ? Refusal.NotFound("sandbox") : Refusal.Conflict("the sandbox is destroyed"));
+        if (directory.Find(caller.TenantId, idOrSlugOrName, kind) is not { } resident)
+            return (null, kind == MachineKind.Computer || await FindAsync(caller, idOrSlugOrName, ct) is null ? Refusal.NotFound(kind) : Refusal.Conflict("the sandbox is destroyed"));
         var answer = await GrainOf(resident.Row.Id).ChangeEnv(change);
         return answer.Refusal is { } refusal ? (null, refusal) : (seal.Open(answer.Machine?.SealedEnv), null);
     }

@@ -14,7 +14,8 @@ namespace Miosa.Server.Lifecycle;
 /// 2. a running or paused row without a living machine: the grain looks again and writes the state error, or paused where the files are kept;
 /// 3. a row that is provisioning and nobody's work any more: failed;
 /// 4. frozen and running as the row says (a crash may lie between act and write);
-/// 5. a machine without a living row, and neither of the pool nor of a build: destroyed.
+/// 5. a computer that is starting and at whose desktop nobody works: its desktop is started;
+/// 6. a machine without a living row, and neither of the pool nor of a build: destroyed.
 /// </summary>
 internal sealed partial class Reconciliation(
     RuntimeClient runtime,
@@ -94,6 +95,16 @@ internal sealed partial class Reconciliation(
                 case MachineState.Paused when row.Persistent && machine is { State: MachineStates.Dead }:
                     // Stopped: its files wait for the next use.
                     break;
+                case MachineState.Error when row.IsComputer && machine is { State: not MachineStates.Dead }:
+                    await GrainOf(row.Id).Ask(Want.Match, reason: null);
+                    break;
+                case MachineState.Starting when machine is null:
+                    await ReportDeathAsync(row.Id, "the machine is gone");
+                    break;
+                case MachineState.Starting:
+                    // Somebody works at it, or the server ended while somebody did.
+                    await GrainOf(row.Id).Ask(Want.Start, reason: null);
+                    break;
                 case MachineState.Running or MachineState.Paused when machine is null or { State: MachineStates.Dead }:
                     await ReportDeathAsync(row.Id, machine?.Reason ?? "the machine is gone");
                     break;
@@ -111,7 +122,7 @@ internal sealed partial class Reconciliation(
         foreach (var (id, _) in machines)
         {
             // Looked up now, not in the list of before: a machine made meanwhile has its row by now.
-            if (pool.Owns(id) || builds.Owns(id) || directory.Find(id) is { Row.State: not MachineState.Error })
+            if (pool.Owns(id) || builds.Owns(id) || directory.Find(id) is { Row: { IsComputer: true } or { State: not MachineState.Error } })
                 continue;
             await runtime.DestroyAsync(id, ct);
             Swept(log, id);

@@ -29,6 +29,12 @@ internal sealed class Resident(Machine row, GuestRoad? road)
     /// <summary>Its published ports, and who may open them.</summary>
     public MachinePreviews Previews { get; } = new();
 
+    /// <summary>Number of the boot whose desktop is awaited; written by the grain alone.</summary>
+    public long Boot { get; set; }
+
+    /// <summary>When it began, as a timestamp.</summary>
+    public long BootBegan { get; set; }
+
     public DateTimeOffset LastUsed => DateTimeOffset.FromUnixTimeMilliseconds(Volatile.Read(ref lastUsedMs));
 
     public bool IsBusy => Volatile.Read(ref users) > 0;
@@ -61,6 +67,8 @@ internal sealed class Resident(Machine row, GuestRoad? road)
     public DateTimeOffset? NextDue(DateTimeOffset now)
     {
         var current = row;
+        if (current.IsComputer)
+            return current is { State: MachineState.Running, IdleTimeoutSec: > 0 } ? (IsBusy ? now : LastUsed).AddSeconds(current.IdleTimeoutSec) : null;
         if (current.AlwaysOn || current.State is MachineState.Destroyed or MachineState.Provisioning || (current.State == MachineState.Paused && current.Persistent))
             return null;
         var due = current.DueAt;

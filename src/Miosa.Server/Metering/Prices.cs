@@ -39,7 +39,7 @@ internal sealed record Prices(long Vcpu, long MemoryGib, long DiskGib)
     public long StorageRate(int diskMb) => OfMib(diskMb, DiskGib);
 
     /// <summary>The meter on which a machine's time runs now; null when none does.</summary>
-    public MeterRow? MeterOf(Machine machine) => machine.State is not (MachineState.Running or MachineState.Paused) ? null : new MeterRow
+    public MeterRow? MeterOf(Machine machine) => !HoldsDisk(machine) ? null : new MeterRow
     {
         TenantId = machine.TenantId,
         Kind = machine.Kind,
@@ -47,12 +47,20 @@ internal sealed record Prices(long Vcpu, long MemoryGib, long DiskGib)
         ExternalProjectId = machine.ExternalProjectId,
         ExternalWorkspaceId = machine.ExternalWorkspaceId,
         WorkspaceId = machine.WorkspaceId,
-        IsRunning = machine.State == MachineState.Running,
+        IsRunning = machine.State is MachineState.Running or MachineState.Starting,
         Vcpus = machine.Vcpus,
         MemoryMb = machine.MemoryMb,
         DiskMb = machine.DiskMb,
-        ComputeRate = machine.State == MachineState.Running ? ComputeRate(machine.Vcpus, machine.MemoryMb) : 0,
+        ComputeRate = machine.State is MachineState.Running or MachineState.Starting ? ComputeRate(machine.Vcpus, machine.MemoryMb) : 0,
         StorageRate = StorageRate(machine.DiskMb),
+    };
+
+    // A computer that failed keeps its disk; a sandbox does not.
+    private static bool HoldsDisk(Machine machine) => machine.State switch
+    {
+        MachineState.Running or MachineState.Paused or MachineState.Starting => true,
+        MachineState.Error => machine is { IsComputer: true, SocketPath: not null },
+        _ => false,
     };
 
     private static long OfMib(int mib, long pricePerGib) => (long)(((Int128)mib * pricePerGib + (MibPerGib / 2)) / MibPerGib);

@@ -37,7 +37,7 @@ internal sealed class QuotaGate(Database database, QuotaSet quotas, MeterClock c
         {
             var was = before is not null && IsOf(subject, before) ? before : null;
             var owns = after.IsLive && was is not { IsLive: true };
-            var runs = after.State is MachineState.Provisioning or MachineState.Running && was is not { IsActive: true };
+            var runs = after.State is MachineState.Provisioning or MachineState.Starting or MachineState.Running && was is not { IsActive: true };
             var disk = after.IsLive && after.DiskMb > (was?.DiskMb ?? 0);
             if (!owns && !runs && !disk)
                 continue;
@@ -61,7 +61,7 @@ internal sealed class QuotaGate(Database database, QuotaSet quotas, MeterClock c
         {
             var current = QuotaSet.Running(transaction, subject);
             if (current >= mostRunning)
-                return Full(subject, Caps.Concurrent, mostRunning, current, "has as many machines running as it may have: pause or destroy one");
+                return Full(subject, Caps.Concurrent, mostRunning, current, "has as many machines running as it may have: pause, stop or destroy one");
             Warn(warnings, subject, Caps.Concurrent, mostRunning, current, current + 1);
         }
         if (caps.MaxStorageGb is { } mostGb)
@@ -126,6 +126,6 @@ internal sealed class QuotaGate(Database database, QuotaSet quotas, MeterClock c
     {
         public bool IsLive => State != SandboxState.Destroyed;
 
-        public bool IsActive => State is SandboxState.Provisioning or SandboxState.Running;
+        public bool IsActive => State is SandboxState.Provisioning or ComputerStatus.Starting or SandboxState.Running;
     }
 }

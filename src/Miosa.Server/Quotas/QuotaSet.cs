@@ -67,7 +67,7 @@ internal sealed class QuotaSet(Database database, ServerSettings settings, TimeP
         (int)Count(transaction, $"SELECT COUNT(*) FROM machines m WHERE {subject.Machines}", subject);
 
     public static int Running(SqliteTransaction transaction, Subject subject) =>
-        (int)Count(transaction, $"SELECT COUNT(*) FROM machines m WHERE {subject.Machines} AND m.State IN ('provisioning', 'running')", subject);
+        (int)Count(transaction, $"SELECT COUNT(*) FROM machines m WHERE {subject.Machines} AND m.State IN ('provisioning', 'starting', 'running')", subject);
 
     /// <summary>What the machines had written to their disks when they were last measured.</summary>
     public static long StorageBytes(SqliteTransaction transaction, Subject subject) =>

@@ -82,6 +82,7 @@ internal sealed class ServerDb(DbContextOptions<ServerDb> options) : DbContext(o
             machine.ToTable("machines");
             machine.Property(m => m.State).HasConversion(s => s.Wire(), s => MachineStateNames.Parse(s) ?? MachineState.Error);
             machine.Ignore(m => m.IsLive);
+            machine.Ignore(m => m.IsComputer);
             machine.HasOne<TenantRow>().WithMany().HasForeignKey(m => m.TenantId);
             machine.HasIndex(m => new { m.TenantId, m.CreatedAt });
             machine.HasIndex(m => new { m.NodeId, m.State });
@@ -90,7 +91,7 @@ internal sealed class ServerDb(DbContextOptions<ServerDb> options) : DbContext(o
             machine.HasIndex(m => new { m.TenantId, m.WorkspaceId, m.State }).HasFilter("State <> 'destroyed'");
             // Only the living hold their names.
             machine.HasIndex(m => new { m.TenantId, m.Slug }).IsUnique().HasFilter("State <> 'destroyed'").HasDatabaseName(SlugIndex);
-            machine.HasIndex(m => new { m.TenantId, m.Name }).IsUnique().HasFilter("State <> 'destroyed' AND Name IS NOT NULL").HasDatabaseName(NameIndex);
+            machine.HasIndex(m => new { m.TenantId, m.Name }).IsUnique().HasFilter("State <> 'destroyed' AND Name IS NOT NULL AND Kind = 'sandbox'").HasDatabaseName(NameIndex);
         });
         modelBuilder.Entity<SnapshotRow>(row =>
         {
