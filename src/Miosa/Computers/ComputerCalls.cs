@@ -199,12 +199,12 @@ internal static class ComputerCalls
 
     private static string PortPath(string id, int port) => Path(id) + "/ports/" + port.ToString(CultureInfo.InvariantCulture);
 
-    private static string Key(string? given)
+    private static string Key(string? idempotencyKey)
     {
-        if (given is "" or { Length: > 255 })
-            throw new ArgumentException("an idempotency key has 1 to 255 characters", "idempotencyKey");
+        if (idempotencyKey is "" or { Length: > 255 })
+            throw new ArgumentException("an idempotency key has 1 to 255 characters", nameof(idempotencyKey));
         // The same over all tries, so that a create whose answer was lost is not done twice.
-        return given ?? Guid.NewGuid().ToString();
+        return idempotencyKey ?? Guid.NewGuid().ToString();
     }
 
     private static ComputerInfo Info(Answer answer) => answer.Object(WireJson.Default.ComputerInfo);
