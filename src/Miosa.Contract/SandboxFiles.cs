@@ -29,6 +29,10 @@ public sealed record FileEntry
     /// <summary>Octal permissions, such as <c>0644</c>.</summary>
     public string? Mode { get; init; }
 
+    // One client reads it under this name; both are there for all.
+    [JsonInclude]
+    internal string? Permissions { get; init; }
+
     /// <summary>Last change.</summary>
     public DateTimeOffset ModifiedAt { get; init; }
 }

@@ -136,6 +136,19 @@ namespace Miosa;
 [JsonSerializable(typeof(ComputerEnvVarList))]
 [JsonSerializable(typeof(ComputerPort))]
 [JsonSerializable(typeof(ComputerPortList))]
+[JsonSerializable(typeof(ComputerService))]
+[JsonSerializable(typeof(ComputerServiceList))]
+[JsonSerializable(typeof(ComputerSnapshot))]
+[JsonSerializable(typeof(ComputerSnapshotList))]
+[JsonSerializable(typeof(ComputerSnapshotProgress))]
+[JsonSerializable(typeof(ComputerLogLine))]
+[JsonSerializable(typeof(ComputerLogs))]
+[JsonSerializable(typeof(ComputerFileList))]
+[JsonSerializable(typeof(ComputerFileWritten))]
+[JsonSerializable(typeof(ComputerFileExport))]
+[JsonSerializable(typeof(ComputerNetworkPolicy))]
+[JsonSerializable(typeof(ComputerEvent))]
+[JsonSerializable(typeof(ComputerStatusEvent))]
 [JsonSerializable(typeof(JsonObject))]
 internal sealed partial class WireJson : JsonSerializerContext;
 
@@ -218,4 +231,8 @@ internal sealed partial class WireJson : JsonSerializerContext;
 [JsonSerializable(typeof(DesktopWaitRequest))]
 [JsonSerializable(typeof(DesktopWindowFocusRequest))]
 [JsonSerializable(typeof(ComputerStreamTokenRequest))]
+[JsonSerializable(typeof(ExecPythonRequest))]
+[JsonSerializable(typeof(CreateComputerServiceRequest))]
+[JsonSerializable(typeof(CreateComputerSnapshotRequest))]
+[JsonSerializable(typeof(ComputerNetworkPolicyRequest))]
 internal sealed partial class RequestJson : JsonSerializerContext;

@@ -74,8 +74,14 @@ internal sealed record ProcessFollowCall
     public string Verb { get; init; } = GuestVerb.ProcessFollow;
     public int Pid { get; init; }
 
-    /// <summary>A position that was told with a record before; 0 from the first that is kept.</summary>
+    /// <summary>A position that was told with a record before; 0 from the first that is kept; what is behind the end is the end.</summary>
     public long From { get; init; }
+
+    /// <summary>Not beyond what there is when the call is made. An older guest goes on.</summary>
+    public bool UntilNow { get; init; }
+
+    /// <summary>With the records that tell the time.</summary>
+    public bool Times { get; init; }
 }
 
 internal sealed record GuestProcess

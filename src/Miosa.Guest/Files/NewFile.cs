@@ -27,11 +27,13 @@ internal sealed class NewFile : IDisposable
 
     public int Fd { get; private set; }
 
-    /// <summary>Gives it mode and owner (those of the file it replaces, unless told) and the name.</summary>
+    /// <summary>Gives it mode and owner (those of the file it replaces, unless told; a new one belongs to whom its directory belongs) and the name.</summary>
     public void Commit(uint? mode, bool overwrite, bool sync)
     {
         if (_old is { } old)
             Libc.Check(Libc.ChownFile(Fd, old.Uid, old.Gid), "chown", _place.Path);
+        else if (_place.Owner() is { } owner)
+            Libc.Check(Libc.ChownFile(Fd, owner.Uid, owner.Gid), "chown", _place.Path);
         // After chown, which clears set-user-id bits.
         Libc.Check(Libc.ChmodFile(Fd, mode ?? _old?.Permissions ?? 0x1A4), "chmod", _place.Path);
         if (sync)

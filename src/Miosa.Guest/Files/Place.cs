@@ -66,6 +66,12 @@ internal sealed class Place : IDisposable
 
     public FileStatus Existing() => Status() ?? throw new LinuxException("stat", Path, Errno.ENOENT);
 
+    /// <summary>
+    /// To whom something new here belongs: a file in a user's home is that user's, who could not change it otherwise. Null for root, and
+    /// where everybody may make files: whose the directory is says nothing then.
+    /// </summary>
+    public (uint Uid, uint Gid)? Owner() => OwnerOf(Directory);
+
     /// <summary>Opens the place itself.</summary>
     public int OpenLeaf(int flags, uint mode = 0) => Libc.Check(Libc.OpenAt(Directory, LeafZ, flags, mode), "open", Path);
 
@@ -100,6 +106,13 @@ internal sealed class Place : IDisposable
         return new Place(path, fd, RealPath(fd), Encoding.UTF8.GetBytes(path[(slash + 1)..]));
     }
 
+    private static (uint Uid, uint Gid)? OwnerOf(int directory) =>
+        Libc.StatAt(directory, ".\0"u8, out var status, 0) == 0 && status.Uid != 0 && (status.Permissions & 0b001_000_000_000) == 0 ? (status.Uid, status.Gid) : null;
+
+    /// <summary>By descriptor: behind the name may stand something else by now.</summary>
+    public static void Give(int directory, (uint Uid, uint Gid) owner, string path) =>
+        Libc.Check(Libc.ChownAt(directory, "\0"u8, owner.Uid, owner.Gid, Libc.AtEmptyPath), "chown", path);
+
     private static int OpenDirectory(string path) =>
         Libc.Check(Libc.OpenAt(Libc.AtCwd, Encoding.UTF8.GetBytes(path + "\0"), Libc.PathOnly | Libc.Directory), "open", path);
 
@@ -126,9 +139,13 @@ internal sealed class Place : IDisposable
             while (missing.TryPop(out var name))
             {
                 var nameZ = Encoding.UTF8.GetBytes(name + "\0");
-                if (Libc.MkdirAt(fd, nameZ, 0x1ED) < 0 && Libc.LastErrno != Errno.EEXIST)
+                var isNew = Libc.MkdirAt(fd, nameZ, 0x1ED) == 0;
+                if (!isNew && Libc.LastErrno != Errno.EEXIST)
                     throw new LinuxException("mkdir", path, Libc.LastErrno);
+                var owner = OwnerOf(fd);
                 var below = Libc.Check(Libc.OpenAt(fd, nameZ, Libc.PathOnly | Libc.Directory | Libc.NoFollow), "open", path);
+                if (isNew && owner is { } it)
+                    Give(below, it, path);
                 Libc.Close(fd);
                 fd = below;
             }

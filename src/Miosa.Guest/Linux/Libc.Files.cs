@@ -105,6 +105,12 @@ internal static unsafe partial class Libc
             return MkdirAtRaw(directory, path, mode);
     }
 
+    public static int ChownAt(int directory, ReadOnlySpan<byte> name, uint uid, uint gid, int flags)
+    {
+        fixed (byte* path = name)
+            return ChownAtRaw(directory, path, uid, gid, flags);
+    }
+
     public static int SymlinkAt(ReadOnlySpan<byte> target, int directory, ReadOnlySpan<byte> name)
     {
         fixed (byte* from = target, path = name)
@@ -177,6 +183,9 @@ internal static unsafe partial class Libc
 
     [LibraryImport("libc", EntryPoint = "mkdirat", SetLastError = true)]
     private static partial int MkdirAtRaw(int directory, byte* path, uint mode);
+
+    [LibraryImport("libc", EntryPoint = "fchownat", SetLastError = true)]
+    private static partial int ChownAtRaw(int directory, byte* path, uint uid, uint gid, int flags);
 
     [LibraryImport("libc", EntryPoint = "symlinkat", SetLastError = true)]
     private static partial int SymlinkAtRaw(byte* target, int directory, byte* path);

@@ -20,6 +20,10 @@ internal sealed unsafe class ProcessLog
     /// <summary>Channel of a record whose content is the number of bytes that are missing here.</summary>
     public const byte LostChannel = 3;
 
+    /// <summary>Channel of a record whose content is the time (Unix, in milliseconds) of what stands behind it, to <see cref="TimeEveryMs"/>.</summary>
+    public const byte TimeChannel = 4;
+
+    private const int TimeEveryMs = 1000;
     private const int SegmentBytes = 256 * 1024;
     private const int MaxSegments = 8;
     public const int MostBytes = SegmentBytes * MaxSegments;
@@ -31,6 +35,7 @@ internal sealed unsafe class ProcessLog
     private readonly List<int> _followers = [];
     private long _end;
     private long _lost;
+    private long _timeToldAt = long.MinValue / 2;
     private bool _closed;
 
     private ProcessLog(string folder, List<long> segments, long end, bool closed) =>
@@ -94,6 +99,7 @@ internal sealed unsafe class ProcessLog
         lock (_lock)
         {
             TellLost();
+            TellTime();
             while (!records.IsEmpty)
             {
                 var fits = WholeRecords(records, Room);
@@ -218,16 +224,26 @@ internal sealed unsafe class ProcessLog
 
     private void TellLost()
     {
-        if (_lost == 0)
-            return;
+        if (_lost != 0 && TryTell(LostChannel, _lost))
+            _lost = 0;
+    }
+
+    private void TellTime()
+    {
+        var now = Environment.TickCount64;
+        if (_lost == 0 && now - _timeToldAt >= TimeEveryMs && TryTell(TimeChannel, BackgroundProcess.Now))
+            _timeToldAt = now;
+    }
+
+    private bool TryTell(byte channel, long number)
+    {
         var record = new ArrayBufferWriter<byte>(HeaderBytes + sizeof(long));
-        Span<byte> count = stackalloc byte[sizeof(long)];
-        BinaryPrimitives.WriteInt64LittleEndian(count, _lost);
-        Compose(LostChannel, count, record);
+        Span<byte> content = stackalloc byte[sizeof(long)];
+        BinaryPrimitives.WriteInt64LittleEndian(content, number);
+        Compose(channel, content, record);
         if (Room < record.WrittenCount)
             Roll();
-        if (TryWrite(record.WrittenSpan))
-            _lost = 0;
+        return TryWrite(record.WrittenSpan);
     }
 
     private bool TryWrite(ReadOnlySpan<byte> records)

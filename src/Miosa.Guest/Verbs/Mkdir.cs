@@ -15,9 +15,10 @@ internal static class Mkdir
         using var place = Place.ToChange(call.Path, call.Parents, followLeaf: false);
         if (Libc.MkdirAt(place.Directory, place.LeafZ, 0x1ED) == 0)
         {
+            var owner = place.Owner();
             // mkdir itself cuts the mode by the umask.
-            if (mode is { } wanted)
-                SetMode(place, wanted);
+            if (mode is not null || owner is not null)
+                Settle(place, mode, owner);
         }
         else if (Libc.LastErrno != Errno.EEXIST || !call.Parents)
         {
@@ -30,13 +31,19 @@ internal static class Mkdir
         return JsonSerializer.SerializeToUtf8Bytes(new Done(), GuestJson.Wire.Done);
     }
 
-    private static void SetMode(Place place, uint mode)
+    private static void Settle(Place place, uint? mode, (uint Uid, uint Gid)? owner)
     {
         var fd = place.OpenLeaf(Libc.ReadOnly | Libc.Directory | Libc.NoFollow);
-        var result = Libc.ChmodFile(fd, mode);
-        var errno = Libc.LastErrno;
-        Libc.Close(fd);
-        if (result < 0)
-            throw new LinuxException("chmod", place.Path, errno);
+        try
+        {
+            if (owner is { } it)
+                Place.Give(fd, it, place.Path);
+            if (mode is { } wanted)
+                Libc.Check(Libc.ChmodFile(fd, wanted), "chmod", place.Path);
+        }
+        finally
+        {
+            Libc.Close(fd);
+        }
     }
 }

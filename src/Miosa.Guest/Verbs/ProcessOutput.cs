@@ -44,7 +44,7 @@ internal static unsafe class ProcessOutput
 
     /// <summary>
     /// Sends records from a position on until the process has ended and all is sent. In front of each stand the position behind it (i64) and the
-    /// record's own header; channel 3 is a gap of so many bytes (i64).
+    /// record's own header; channel 3 is a gap of so many bytes (i64), channel 4 the time (i64) of what follows, for those who asked for it.
     /// </summary>
     public static byte[] Follow(GuestStream stream, ReadOnlySpan<byte> open)
     {
@@ -58,7 +58,7 @@ internal static unsafe class ProcessOutput
         {
             var position = process.Log.Align(Math.Max(0, call.From));
             // From the beginning is from what there is; only who has read before has missed something.
-            Copy(stream, process.Log, call.From == 0 ? process.Log.Bounds().Start : position, call.From, wake, buffer);
+            Copy(stream, process.Log, call, call.From == 0 ? process.Log.Bounds().Start : position, wake, buffer);
         }
         finally
         {
@@ -70,10 +70,11 @@ internal static unsafe class ProcessOutput
         return Processes.Reply(process);
     }
 
-    private static void Copy(GuestStream stream, ProcessLog log, long position, long asked, int wake, byte* buffer)
+    private static void Copy(GuestStream stream, ProcessLog log, ProcessFollowCall call, long position, int wake, byte* buffer)
     {
-        if (asked > 0 && asked < position)
-            SendGap(stream, position, position - asked);
+        if (call.From > 0 && call.From < position)
+            SendGap(stream, position, position - call.From);
+        var until = call.UntilNow ? log.Bounds().End : long.MaxValue;
         Span<PollEntry> polled = [new PollEntry { Fd = wake, Events = PollEntry.In }];
         while (true)
         {
@@ -88,12 +89,15 @@ internal static unsafe class ProcessOutput
             {
                 var length = ProcessLog.HeaderBytes + ProcessLog.Header(records).Length;
                 position += length;
-                SendRecord(stream, position, records[..length]);
+                if (call.Times || ProcessLog.Header(records).Channel != ProcessLog.TimeChannel)
+                    SendRecord(stream, position, records[..length]);
                 records = records[length..];
             }
+            if (position >= until)
+                return;
             if (read > 0)
                 continue;
-            if (isClosed)
+            if (isClosed || call.UntilNow)
                 return;
             Libc.Poll(polled, -1);
             Libc.ClearSignal(wake);

@@ -2,6 +2,7 @@ using System.Buffers;
 using System.Text;
 using Miosa.Server.Guests;
 using Miosa.Server.Host;
+using Miosa.Server.Lifecycle;
 
 namespace Miosa.Server.Exec;
 
@@ -62,7 +63,9 @@ internal static partial class ExecAnswer
             await call.EndAsync();
             throw;
         }
-        await ExecReply.WriteAsync(context.Response, Ids.New("exec"), end, stdout, stderr, context.RequestAborted);
+        // A user of the Python client sees nothing but "output" of a computer, and would find error text in it.
+        CapturedOutput[] output = context.IsAboutComputer() ? [stdout] : [stdout, stderr];
+        await ExecReply.WriteAsync(context.Response, Ids.New("exec"), end, stdout, stderr, output, context.RequestAborted);
 
         ValueTask CaptureAsync(bool isStderr, ReadOnlySequence<byte> bytes, CancellationToken ct)
         {

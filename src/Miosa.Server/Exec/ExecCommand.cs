@@ -5,8 +5,29 @@ using System.Text.Json.Nodes;
 using System.Text.RegularExpressions;
 using Miosa.Guest;
 using Miosa.Server.Host;
+using Miosa.Server.Lifecycle;
 
 namespace Miosa.Server.Exec;
+
+/// <summary>How long a command may run.</summary>
+/// <param name="Standard">When nothing is said.</param>
+/// <param name="Longest">More is refused.</param>
+/// <param name="LongestOnWire">More in the field <c>timeout</c>, whose unit clients disagree on, means this.</param>
+internal sealed record ExecLimits(TimeSpan Standard, TimeSpan Longest, TimeSpan LongestOnWire)
+{
+    private static readonly TimeSpan StandardOfComputer = TimeSpan.FromSeconds(30);
+    private static readonly TimeSpan LongestOnWireOfComputer = TimeSpan.FromSeconds(300);
+
+    public static ExecLimits UpTo(TimeSpan longest) => new(longest, longest, TimeSpan.MaxValue);
+
+    public static ExecLimits Of(HttpContext context, ServerSettings settings)
+    {
+        var all = UpTo(TimeSpan.FromSeconds(settings.MaxExecSec));
+        return context.IsAboutComputer()
+            ? all with { Standard = StandardOfComputer < all.Longest ? StandardOfComputer : all.Longest, LongestOnWire = LongestOnWireOfComputer }
+            : all;
+    }
+}
 
 /// <summary>What a request asks to run, after every spelling of it has been understood.</summary>
 internal sealed partial record ExecCommand
@@ -35,14 +56,14 @@ internal sealed partial record ExecCommand
     public bool IsDetached { get; init; }
 
     /// <param name="fields">The body, with <see cref="Aliases"/> applied.</param>
-    /// <param name="maximum">The server's limit, which is also the default.</param>
-    public static (ExecCommand? Command, Refusal? Refusal) Of(Fields fields, TimeSpan maximum)
+    /// <param name="limits">How long it may run.</param>
+    public static (ExecCommand? Command, Refusal? Refusal) Of(Fields fields, ExecLimits limits)
     {
         var command = CommandOf(fields);
         var cwd = fields.Text("cwd", MaxPathLength);
         var env = fields.TextMap("env", EnvironmentName());
         var stdin = fields.Text("stdin", MaxStdinLength, allowEmpty: true);
-        var timeout = TimeoutOf(fields, maximum);
+        var timeout = TimeoutOf(fields, limits);
         var isDetached = fields.Bool("detached") is true | fields.Bool("wait") is false;
         if (command is not null && SizeOf(command, cwd, env) is > MaxCallBytes and var size)
             fields.Fail("command", $"is too long: {size} bytes with its environment, at most {MaxCallBytes}; write a script file and run that, or send data as stdin");
@@ -85,7 +106,7 @@ internal sealed partial record ExecCommand
         foreach (var (name, value) in Env ?? new Dictionary<string, string>())
             merged[name] = value;
         return SizeOf(Command, Cwd, merged) is > MaxCallBytes and var size
-            ? (null, Refusal.Invalid("command", $"is too long: {size} bytes with its environment and the sandbox's, at most {MaxCallBytes}; write a script file and run that"))
+            ? (null, Refusal.Invalid("command", $"is too long: {size} bytes with its environment and the machine's, at most {MaxCallBytes}; write a script file and run that"))
             : (this with { Env = merged }, null);
     }
 
@@ -140,16 +161,17 @@ internal sealed partial record ExecCommand
 
     private static bool HasNul(string word) => word.Contains('\0', StringComparison.Ordinal);
 
-    private static TimeSpan TimeoutOf(Fields fields, TimeSpan maximum)
+    private static TimeSpan TimeoutOf(Fields fields, ExecLimits limits)
     {
+        var maximum = limits.Longest;
         // 1. the names that say their unit; 2. the wire's "timeout"; 3. how long an adapter is ready to wait
         var seconds = fields.Number("timeout_ms", 0, double.MaxValue) / 1000
             ?? fields.Number("timeout_sec", 0, double.MaxValue)
-            ?? WireSeconds(fields.Number("timeout", 0, double.MaxValue))
+            ?? WireSeconds(fields.Number("timeout", 0, double.MaxValue), limits.LongestOnWire)
             ?? fields.Number("wait_timeout_ms", 0, double.MaxValue) / 1000;
         // The contract allows 0, which cannot mean "at once": no limit of its own.
         if (seconds is null or 0)
-            return maximum;
+            return limits.Standard;
         if (seconds <= maximum.TotalSeconds)
             return TimeSpan.FromSeconds(Math.Max(seconds.Value, 0.001));
         var name = fields.Has("timeout_ms") ? "timeout_ms" : fields.Has("timeout_sec") ? "timeout_sec" : fields.Has("timeout") ? "timeout" : "wait_timeout_ms";
@@ -158,11 +180,11 @@ internal sealed partial record ExecCommand
     }
 
     /// <summary>Clients disagree on the unit of <c>timeout</c>; common.md, section 0: up to 300 seconds, from 1000 on milliseconds.</summary>
-    private static double? WireSeconds(double? timeout) => timeout switch
+    private static double? WireSeconds(double? timeout, TimeSpan longest) => timeout switch
     {
         <= 300 => timeout,
         < 1000 => 300,
-        _ => timeout / 1000,
+        _ => timeout / 1000 is { } seconds ? Math.Min(seconds, longest.TotalSeconds) : null,
     };
 
     private static int SizeOf(Command command, string? cwd, IReadOnlyDictionary<string, string>? env)

@@ -24,21 +24,21 @@ internal static class ExecReply
     }
 
     public static async Task WriteAsync(
-        HttpResponse response, string execId, ExecEnd end, CapturedOutput stdout, CapturedOutput stderr, CancellationToken ct)
+        HttpResponse response, string execId, ExecEnd end, CapturedOutput stdout, CapturedOutput stderr, CapturedOutput[] output, CancellationToken ct)
     {
         if (!response.HasStarted)
             WriteHead(response);
         await using var json = new Utf8JsonWriter(response.BodyWriter, Relaxed);
         json.WriteStartObject();
-        await FieldsAsync(json, response, execId, end, stdout, stderr, ct);
+        await FieldsAsync(json, response, execId, end, stdout, stderr, output, ct);
         json.WriteStartObject("data"u8);
-        await FieldsAsync(json, response, execId, end, stdout, stderr, ct);
+        await FieldsAsync(json, response, execId, end, stdout, stderr, output, ct);
         json.WriteEndObject();
         json.WriteEndObject();
     }
 
     private static async Task FieldsAsync(
-        Utf8JsonWriter json, HttpResponse response, string execId, ExecEnd end, CapturedOutput stdout, CapturedOutput stderr, CancellationToken ct)
+        Utf8JsonWriter json, HttpResponse response, string execId, ExecEnd end, CapturedOutput stdout, CapturedOutput stderr, CapturedOutput[] output, CancellationToken ct)
     {
         json.WritePropertyName("stdout"u8);
         await TextAsync(json, response, [stdout], ct);
@@ -48,7 +48,7 @@ internal static class ExecReply
         json.WriteNumber("exitCode"u8, end.ExitCode);
         json.WriteNumber("duration_ms"u8, end.DurationMs);
         json.WritePropertyName("output"u8);
-        await TextAsync(json, response, [stdout, stderr], ct);
+        await TextAsync(json, response, output, ct);
         json.WriteBoolean("success"u8, end.ExitCode == 0);
         json.WriteBoolean("timed_out"u8, end.TimedOut);
         json.WriteBoolean("truncated"u8, stdout.IsCut || stderr.IsCut);

@@ -18,8 +18,10 @@ internal static class ExportEndpoints
     {
         api.Map("POST", "/sandboxes/{sandbox_id}/files/export", LinkAsync).Needs(Scopes.SandboxesRead);
         api.Map("POST", "/sandboxes/{sandbox_id}/exports", CreateAsync).Needs(Scopes.SandboxesRead);
+        api.Map("POST", "/computers/{computer_id}/files/export", LinkAsync).Needs(Scopes.ComputersRead);
         // Open to all: a link is its own permission, and a call without one is asked for its key below.
         api.Map("GET", "/sandboxes/{sandbox_id}/exports/download", DownloadAsync).OpenToAll();
+        api.Map("GET", "/computers/{computer_id}/exports/download", DownloadAsync).OpenToAll();
     }
 
     private static async Task<IResult> LinkAsync(HttpContext context)
@@ -35,7 +37,9 @@ internal static class ExportEndpoints
         {
             // Not null: a missing path is refused above.
             var link = LinkOf(context, await guest.StatAsync(path!, ct), path!);
-            return Reply.One(link, WireJson.Default.FileExport);
+            return context.IsAboutComputer()
+                ? Reply.Bare(new ComputerFileExport { Url = link.Url, ExpiresAt = link.ExpiresAt }, WireJson.Default.ComputerFileExport)
+                : Reply.One(link, WireJson.Default.FileExport);
         });
     }
 
@@ -80,16 +84,16 @@ internal static class ExportEndpoints
 
     private static async Task<IResult> DownloadAsync(HttpContext context)
     {
-        var sandbox = context.PathValue("sandbox_id");
+        var scope = context.IsAboutComputer() ? Scopes.ComputersRead : Scopes.SandboxesRead;
         if (context.Request.Query["t"].ToString() is { Length: > 0 } token)
         {
-            if (context.RequestServices.GetRequiredService<ExportLinks>().Open(token, sandbox) is not { } order)
+            if (context.RequestServices.GetRequiredService<ExportLinks>().Open(token, context.NamedMachine()) is not { } order)
                 return Reply.Refuse(new Refusal(ErrorCodes.InsufficientScope, "the link is not valid"));
             // The link may do what it was made for and nothing else: no scope but reading, and no path but its own.
-            context.Features.Set(new Caller(order.TenantId, "link", new HashSet<string>([Scopes.SandboxesRead])));
+            context.Features.Set(new Caller(order.TenantId, "link", new HashSet<string>([scope])));
             return await SendAsync(context, order.Paths, order.FileName);
         }
-        var (caller, refusal) = await context.RequestServices.GetRequiredService<Access>().CheckAsync(context, Scopes.SandboxesRead);
+        var (caller, refusal) = await context.RequestServices.GetRequiredService<Access>().CheckAsync(context, scope);
         if (refusal is not null)
             return Reply.Refuse(refusal);
         context.Features.Set(caller);
@@ -140,8 +144,8 @@ internal static class ExportEndpoints
 
     private static string UrlOf(HttpContext context, string[] paths, string fileName, DateTimeOffset expiresAt)
     {
-        var order = new ExportOrder(context.Caller().TenantId, context.PathValue("sandbox_id"), paths, fileName);
-        return context.RequestServices.GetRequiredService<ExportLinks>().UrlOf(context.Request, order, expiresAt);
+        var order = new ExportOrder(context.Caller().TenantId, context.NamedMachine(), paths, fileName);
+        return context.RequestServices.GetRequiredService<ExportLinks>().UrlOf(context, order, expiresAt);
     }
 
     private static string NameOf(GuestEntry entry, string path)

@@ -2,10 +2,11 @@ using System.Security.Cryptography;
 using System.Text.Json;
 using Microsoft.AspNetCore.DataProtection;
 using Miosa.Server.Host;
+using Miosa.Server.Lifecycle;
 
 namespace Miosa.Server.Exports;
 
-/// <summary>What a download link hands out: these paths of this sandbox, as one download.</summary>
+/// <summary>What a download link hands out: these paths of this sandbox or computer, as one download.</summary>
 internal sealed record ExportOrder(string TenantId, string SandboxId, string[] Paths, string? FileName);
 
 /// <summary>
@@ -18,10 +19,11 @@ internal sealed class ExportLinks(IDataProtectionProvider provider)
 
     private readonly ITimeLimitedDataProtector protector = provider.CreateProtector("sandbox.export").ToTimeLimitedDataProtector();
 
-    public string UrlOf(HttpRequest request, ExportOrder order, DateTimeOffset expiresAt)
+    public string UrlOf(HttpContext context, ExportOrder order, DateTimeOffset expiresAt)
     {
+        var request = context.Request;
         var token = protector.Protect(JsonSerializer.Serialize(order), expiresAt);
-        return $"{request.Scheme}://{request.Host}{Routes.Base}/sandboxes/{order.SandboxId}/exports/download?t={token}";
+        return $"{request.Scheme}://{request.Host}{Routes.Base}/{context.Area()}/{order.SandboxId}/exports/download?t={token}";
     }
 
     /// <summary>Null for what is altered, expired or meant for another sandbox; which of them is nobody's business.</summary>

@@ -14,8 +14,7 @@ internal static class FileCall
     public static async Task<IResult> RunAsync(
         HttpContext context, AdmitFor purpose, string field, Func<GuestConnection, CancellationToken, Task<IResult>> act)
     {
-        var machines = context.RequestServices.GetRequiredService<Machines>();
-        var admitted = await machines.AdmitAsync(context, context.PathValue("sandbox_id"), purpose);
+        var admitted = await context.AdmitAsync(purpose);
         if (admitted.Refusal is { } refusal)
             return Reply.Refuse(refusal);
         try

@@ -35,7 +35,10 @@ internal static class FileUpload
             try
             {
                 var refusal = await form.ReceiveAsync(new MultipartReader(boundary, context.Request.Body), ct);
-                return refusal is null ? Reply.Bare(await form.FinishAsync(ct), WireJson.Default.FileUploadResult, 201) : Reply.Refuse(refusal);
+                if (refusal is not null)
+                    return Reply.Refuse(refusal);
+                var result = await form.FinishAsync(ct);
+                return context.IsAboutComputer() ? await ComputerFiles.WrittenAsync(guest, result.File.Path, 201, ct) : Reply.Bare(result, WireJson.Default.FileUploadResult, 201);
             }
             // The client's part: a form that ends early or has no valid parts.
             catch (Exception e) when (e is IOException or InvalidDataException && !ct.IsCancellationRequested)

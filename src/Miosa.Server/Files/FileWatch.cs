@@ -28,8 +28,7 @@ internal static class FileWatch
             await Reply.Refuse(invalid).ExecuteAsync(context);
             return;
         }
-        var machines = context.RequestServices.GetRequiredService<Machines>();
-        var admitted = await machines.AdmitOnlookerAsync(context, context.PathValue("sandbox_id"), AdmitFor.FileRead);
+        var admitted = await context.AdmitOnlookerAsync(AdmitFor.FileRead);
         if (admitted.Refusal is { } refusal)
         {
             await Reply.Refuse(refusal).ExecuteAsync(context);

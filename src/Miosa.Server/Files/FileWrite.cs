@@ -20,7 +20,8 @@ internal static class FileWrite
             return Reply.Refuse(refusal);
         var path = fields.Path("path");
         var mode = fields.Mode("mode");
-        var content = fields.Content(textByDefault: false);
+        // "content" of a computer's file is text; its bytes come as content_base64.
+        var content = fields.Content(textByDefault: context.IsAboutComputer());
         if (fields.Errors() is { } faulty)
             return Reply.Refuse(faulty);
         // Not null: a missing path or content is refused above.
@@ -49,8 +50,8 @@ internal static class FileWrite
         return read.Refusal is { Code: ErrorCodes.FileTooLarge }
             ? read with
             {
-                Refusal = Refusal.TooLarge($"a JSON body may have at most {MaxJsonBytes} bytes: send the raw bytes with PUT /sandboxes/{{id}}/files/{{path}}, "
-                    + "or multipart/form-data to POST /sandboxes/{id}/files/upload; both take files of any size"),
+                Refusal = Refusal.TooLarge($"a JSON body may have at most {MaxJsonBytes} bytes: send "
+                    + (context.IsAboutComputer() ? "" : "the raw bytes with PUT /sandboxes/{id}/files/{path}, or ") + $"multipart/form-data to POST /{context.Area()}/{{id}}/files/upload, which takes files of any size"),
             }
             : read;
     }
@@ -70,6 +71,8 @@ internal static class FileWrite
         FileCall.RunAsync(context, AdmitFor.FileWrite, "path", async (guest, ct) =>
         {
             var written = await guest.WriteAsync(new WriteFileCall { Path = path, Mode = mode }, content, ct);
+            if (context.IsAboutComputer())
+                return await ComputerFiles.WrittenAsync(guest, written.Path ?? path, 200, ct);
             return Reply.One(new FileWriteResult { Path = written.Path ?? path, Size = written.Size, SizeBytes = written.Size }, WireJson.Default.FileWriteResult);
         });
 }

@@ -18,7 +18,8 @@ internal static class FolderListing
     public static async Task<IResult> ListAsync(HttpContext context)
     {
         var fields = FileFields.Of(context.Request.Query);
-        var path = fields.Has("path") ? fields.Path("path") : DefaultFolder;
+        // Of computers this is readdir, which names its folder; their list has a default of its own.
+        var path = fields.Has("path") || context.IsAboutComputer() ? fields.Path("path") : DefaultFolder;
         var depth = fields.Int("depth", 1, MaxDepth) ?? 1;
         if (fields.Bool("recursive") is true)
             depth = MaxDepth;
@@ -28,18 +29,28 @@ internal static class FolderListing
 
         return await FileCall.RunAsync(context, AdmitFor.FileRead, "path", async (guest, ct) =>
         {
-            // Not null: a missing path is the default, a faulty one refused above. The guest's spelling of it goes into the answer.
-            var folder = (await guest.StatAsync(path!, ct)).Path ?? path!;
-            var entries = new List<FileEntry>();
-            var call = new ListFilesCall { Path = folder, Depth = depth, Hidden = hidden, Limit = MaxEntries + 1 };
-            await foreach (var entry in guest.ListAsync(call, tree: false, ct))
-            {
-                if (entries.Count == MaxEntries)
-                    return Reply.Refuse(TooMany(folder));
-                entries.Add(EntryOf(entry));
-            }
-            return Reply.One(new FileListing { Path = folder, Entries = entries, Files = entries }, WireJson.Default.FileListing);
+            // Not null: a missing path is the default, a faulty one refused above.
+            var (folder, entries) = await EntriesAsync(guest, path!, depth, hidden, ct);
+            return entries is null
+                ? Reply.Refuse(TooMany(folder))
+                : Reply.One(new FileListing { Path = folder, Entries = entries, Files = entries }, WireJson.Default.FileListing);
         });
+    }
+
+    /// <summary>The folder in the guest's spelling, and what is in it; null when that is too much.</summary>
+    public static async Task<(string Folder, IReadOnlyList<FileEntry>? Entries)> EntriesAsync(
+        GuestConnection guest, string path, int depth, bool hidden, CancellationToken ct)
+    {
+        var folder = (await guest.StatAsync(path, ct)).Path ?? path;
+        var entries = new List<FileEntry>();
+        var call = new ListFilesCall { Path = folder, Depth = depth, Hidden = hidden, Limit = MaxEntries + 1 };
+        await foreach (var entry in guest.ListAsync(call, tree: false, ct))
+        {
+            if (entries.Count == MaxEntries)
+                return (folder, null);
+            entries.Add(EntryOf(entry));
+        }
+        return (folder, entries);
     }
 
     public static Refusal TooMany(string folder) =>
@@ -49,7 +60,7 @@ internal static class FolderListing
 
     public static DateTimeOffset ModifiedAt(GuestEntry entry) => GuestTime.Of(entry.ModifiedMs);
 
-    private static FileEntry EntryOf(GuestEntry entry) => new()
+    public static FileEntry EntryOf(GuestEntry entry) => new()
     {
         Name = entry.Name ?? "",
         Path = entry.Path ?? "",
@@ -59,6 +70,7 @@ internal static class FolderListing
         Size = entry.Size,
         SizeBytes = entry.Size,
         Mode = entry.Mode,
+        Permissions = entry.Mode,
         ModifiedAt = ModifiedAt(entry),
     };
 }

@@ -15,6 +15,7 @@ internal sealed class Access(ApiKeys keys, TenantSet tenants, AddressLimits addr
     public const string TenantHeader = "X-MIOSA-Tenant";
 
     private const string Bearer = "Bearer ";
+    private const string OfferedPrefix = "bearer.";
 
     public async Task HandleAsync(HttpContext context, RequestDelegate next)
     {
@@ -61,7 +62,7 @@ internal sealed class Access(ApiKeys keys, TenantSet tenants, AddressLimits addr
             return (null, tooMany);
         (caller, var refusal) = await OfTenantAsync(context, caller, scope);
         audit?.By(caller, key.Row.Name);
-        refusal ??= caller.Has(scope) ? await UserBound.CheckAsync(context, caller) : Refusal.MissingScope(scope);
+        refusal ??= caller.Has(scope) || context.GetEndpoint()?.Metadata.GetMetadata<OtherScope>() is { } other && caller.Has(other.Scope) ? await UserBound.CheckAsync(context, caller) : Refusal.MissingScope(scope);
         return refusal is null ? (caller, null) : (null, refusal);
     }
 
@@ -71,7 +72,8 @@ internal sealed class Access(ApiKeys keys, TenantSet tenants, AddressLimits addr
         if (header.Length == 0)
         {
             // A browser cannot send headers with a WebSocket or an EventSource.
-            if (context.GetEndpoint()?.Metadata.GetMetadata<KeyInQuery>() is not null && context.Request.Query["token"].ToString() is { Length: > 0 } token)
+            if (context.GetEndpoint()?.Metadata.GetMetadata<KeyInQuery>() is not null
+                && (context.Request.Query["token"].ToString() is { Length: > 0 } token || (token = OfferedKey(context)) is { Length: > 0 }))
                 return (token, false, null);
             if (context.GetEndpoint()?.Metadata.GetMetadata<TicketInQuery>() is not null && context.Request.Query["ticket"].ToString() is { Length: > 0 } ticket)
                 return (ticket, true, null);
@@ -81,6 +83,11 @@ internal sealed class Access(ApiKeys keys, TenantSet tenants, AddressLimits addr
             ? (header[Bearer.Length..].Trim(), false, null)
             : (null, false, Refusal.Unauthorized("the Authorization header must be \"Bearer\" and an API key"));
     }
+
+    /// <summary>The subprotocol that is a key: the one header of a WebSocket that a browser lets a page set. It is never answered.</summary>
+    private static string OfferedKey(HttpContext context) =>
+        context.Request.Headers.SecWebSocketProtocol.ToString().Split(',', StringSplitOptions.TrimEntries)
+            .FirstOrDefault(protocol => protocol.StartsWith(OfferedPrefix, StringComparison.Ordinal))?[OfferedPrefix.Length..] ?? "";
 
     private Refusal? Limit(HttpContext context, TokenBucket bucket)
     {

@@ -40,8 +40,11 @@ internal sealed record RouteAccess(string? Scope)
     public const string AnyKey = "";
 }
 
-/// <summary>Marks a route that also takes the key as <c>?token=</c>.</summary>
+/// <summary>Marks a route that also takes the key as <c>?token=</c> or, of a WebSocket, as the subprotocol <c>bearer.KEY</c>.</summary>
 internal sealed record KeyInQuery;
+
+/// <summary>Another scope that opens a route as well: its handler looks at what the key may do with what the path names.</summary>
+internal sealed record OtherScope(string Scope);
 
 /// <summary>Marks a route that is not about one machine and keeps by itself to what a key that acts for one external user may see.</summary>
 internal sealed record KeepsToUser;

@@ -157,7 +157,7 @@ internal static class ProcessEndpoints
     private static async Task<IResult> RunAsync(
         HttpContext context, AdmitFor purpose, string field, Func<GuestConnection, CancellationToken, Task<IResult>> act)
     {
-        var admitted = await context.RequestServices.GetRequiredService<Machines>().AdmitAsync(context, context.PathValue("sandbox_id"), purpose);
+        var admitted = await context.AdmitAsync(purpose);
         if (admitted.Refusal is { } refusal)
             return Reply.Refuse(refusal);
         try

@@ -23,10 +23,10 @@ internal static class ProcessStart
         var name = fields.Text("name", MaxName, allowEmpty: true);
         if (name is AfterBoot.EntrypointName or TemplateStart.ProgramName)
             fields.Fail("name", $"\"{name}\" is the name of a process that the sandbox starts itself");
-        var (command, faults) = ExecCommand.Of(fields, Longest);
+        var (command, faults) = ExecCommand.Of(fields, ExecLimits.UpTo(Longest));
         if (command is null)
             return Reply.Refuse(faults!); // one of the two is always there
-        var admitted = await context.RequestServices.GetRequiredService<Machines>().AdmitAsync(context, context.PathValue("sandbox_id"), AdmitFor.Exec);
+        var admitted = await context.AdmitAsync(AdmitFor.Exec);
         if (admitted.Refusal is { } no)
             return Reply.Refuse(no);
         (var whole, faults) = command.Within(admitted.Env);

@@ -46,8 +46,7 @@ internal static class ProcessStream
     private static async Task FollowAsync(
         HttpContext context, Func<GuestConnection, Task<int?>> find, Func<ProcessStreamEvent, (string Type, byte[] Json)> words)
     {
-        var machines = context.RequestServices.GetRequiredService<Machines>();
-        var admitted = await machines.AdmitOnlookerAsync(context, context.PathValue("sandbox_id"), AdmitFor.FileRead);
+        var admitted = await context.AdmitOnlookerAsync(AdmitFor.FileRead);
         if (admitted.Refusal is { } refusal)
         {
             await Reply.Refuse(refusal).ExecuteAsync(context);

@@ -1,4 +1,5 @@
 using System.Buffers;
+using System.Buffers.Binary;
 using System.Net.WebSockets;
 using System.Text;
 using System.Text.Encodings.Web;
@@ -20,6 +21,12 @@ internal enum OutputFrames
 
     /// <summary>Binary, only the bytes.</summary>
     Raw,
+
+    /// <summary>The same, and the end as text.</summary>
+    Plain,
+
+    /// <summary>Every message is binary and its first byte says what it is, in both directions (<see cref="CommandSocket"/>).</summary>
+    Typed,
 }
 
 /// <summary>What a client says: bytes to type, or one of the others.</summary>
@@ -27,7 +34,9 @@ internal readonly record struct SocketInput(ReadOnlyMemory<byte> Bytes, (int Col
 
 /// <summary>
 /// One WebSocket with a command or a terminal behind it, in the frames of x-ws (sandboxesExecWebSocket, computersExecSpawn): binary and plain text
-/// are input; text that is a JSON object of a known type is control.
+/// are input; text that is a JSON object of a known type is control. With <see cref="OutputFrames.Typed"/> (x-ws of computersExecStream) the server
+/// sends 1 and standard output, 2 and standard error, 3 and the exit code (u32, big endian); it takes 0 and input, 5 and rows and columns (u16,
+/// big endian each), and ignores everything else.
 /// </summary>
 internal sealed class CommandSocket(WebSocket socket, OutputFrames frames, bool tellsExitByCode) : IDisposable
 {
@@ -38,11 +47,19 @@ internal sealed class CommandSocket(WebSocket socket, OutputFrames frames, bool 
     // What JSON has for every client: no escapes but those it must have.
     private static readonly JsonWriterOptions Relaxed = new() { Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping };
 
+    private const byte TypedInput = 0;
+    private const byte TypedExit = 3;
+    private const byte TypedSize = 5;
+    private const int TypedSizeBytes = 5;
+
     private readonly byte[] piece = new byte[1 + PieceBytes];
     private readonly byte[] received = new byte[PieceBytes];
     private readonly ArrayBufferWriter<byte> message = new();
     private readonly Decoder stdout = Encoding.UTF8.GetDecoder();
     private readonly Decoder stderr = Encoding.UTF8.GetDecoder();
+
+    /// <summary>A message of input has begun and not ended.</summary>
+    private bool isInInput;
 
     /// <summary>The client has said goodbye and goes on reading: that is how the client of raw frames (Elixir) ends its input.</summary>
     public bool EndsInputOnly => frames == OutputFrames.Raw && socket.State == WebSocketState.CloseReceived;
@@ -66,6 +83,12 @@ internal sealed class CommandSocket(WebSocket socket, OutputFrames frames, bool 
             }
             if (part.MessageType == WebSocketMessageType.Close)
                 return null;
+            if (frames == OutputFrames.Typed)
+            {
+                if (OfTyped(part) is { } typed)
+                    return typed;
+                continue;
+            }
             if (part.MessageType == WebSocketMessageType.Binary)
                 return new SocketInput(received.AsMemory(0, part.Count));
             if (message.WrittenCount + part.Count > MaxMessage)
@@ -89,9 +112,9 @@ internal sealed class CommandSocket(WebSocket socket, OutputFrames frames, bool 
             var count = (int)part.Length;
             if (frames is OutputFrames.Json or OutputFrames.Both)
                 await SendTextAsync(Text(isStderr, piece.AsSpan(1, count)), ct);
-            if (frames is OutputFrames.Prefixed or OutputFrames.Both)
+            if (frames is OutputFrames.Prefixed or OutputFrames.Both or OutputFrames.Typed)
                 await socket.SendAsync(piece.AsMemory(0, 1 + count), WebSocketMessageType.Binary, endOfMessage: true, ct);
-            else if (frames is OutputFrames.Raw)
+            else if (frames is OutputFrames.Raw or OutputFrames.Plain)
                 await socket.SendAsync(piece.AsMemory(1, count), WebSocketMessageType.Binary, endOfMessage: true, ct);
         }
     }
@@ -99,8 +122,15 @@ internal sealed class CommandSocket(WebSocket socket, OutputFrames frames, bool 
     /// <summary>The exit frame, and then the close code that tells the same where such a code may be sent.</summary>
     public async Task ExitAsync(int code, CancellationToken ct)
     {
+        if (frames == OutputFrames.Typed)
+        {
+            var exit = new byte[1 + sizeof(uint)];
+            exit[0] = TypedExit;
+            BinaryPrimitives.WriteInt32BigEndian(exit.AsSpan(1), code);
+            await socket.SendAsync(exit.AsMemory(), WebSocketMessageType.Binary, endOfMessage: true, ct);
+        }
         // Raw readers collect every frame as output.
-        if (frames != OutputFrames.Raw)
+        else if (frames != OutputFrames.Raw)
             await SendTextAsync(Encoding.UTF8.GetBytes($$"""{"type":"exit","code":{{code}},"exit":{{code}}}"""), ct);
         await CloseAsync(tellsExitByCode ? CloseCode(code) : WebSocketCloseStatus.NormalClosure, $"exit {code}");
     }
@@ -131,6 +161,20 @@ internal sealed class CommandSocket(WebSocket socket, OutputFrames frames, bool 
 
     // 1004 to 1006 cannot be sent, and clients refuse most of the others; 1001 says "failed" to those that read the code.
     private static WebSocketCloseStatus CloseCode(int exit) => exit is >= 0 and <= 3 or >= 7 and <= 11 ? (WebSocketCloseStatus)(1000 + exit) : (WebSocketCloseStatus)1001;
+
+    private SocketInput? OfTyped(ValueWebSocketReceiveResult part)
+    {
+        var isFirst = !isInInput;
+        var isInput = part.MessageType == WebSocketMessageType.Binary && (isInInput || (part.Count > 0 && received[0] == TypedInput));
+        isInInput = isInput && !part.EndOfMessage;
+        if (isInput)
+            return new SocketInput(isFirst ? received.AsMemory(1, part.Count - 1) : received.AsMemory(0, part.Count));
+        var size = received.AsSpan(0, part.Count);
+        if (part.MessageType != WebSocketMessageType.Binary || part.Count != TypedSizeBytes || size[0] != TypedSize)
+            return null;
+        var (rows, cols) = (BinaryPrimitives.ReadUInt16BigEndian(size[1..]), BinaryPrimitives.ReadUInt16BigEndian(size[3..]));
+        return rows is >= 1 and <= TerminalEndpoints.MaxSize && cols is >= 1 and <= TerminalEndpoints.MaxSize ? new SocketInput(default, (cols, rows)) : null;
+    }
 
     private byte[] Text(bool isStderr, ReadOnlySpan<byte> bytes)
     {

@@ -7,7 +7,7 @@ using Miosa.Server.Lifecycle;
 namespace Miosa.Server.Terminals;
 
 /// <summary>
-/// Terminals, and commands over a WebSocket (group Sandbox exec). A terminal belongs to the machine's guest: it outlives sockets and this process,
+/// Terminals, and commands over a WebSocket (group Sandbox exec, and the same of computers). A terminal belongs to the machine's guest: it outlives sockets and this process,
 /// and ends with its program, by its DELETE, or with the machine.
 /// </summary>
 internal static class TerminalEndpoints
@@ -18,8 +18,7 @@ internal static class TerminalEndpoints
     private const string All = Sandbox + "/terminal";
     private const string One = All + "/{session_id}";
 
-    /// <summary>The only WebSocket exec that existing clients have; they use it with sandbox ids, too.</summary>
-    private const string OfComputer = Routes.Base + "/computers/{sandbox_id}/exec";
+    private const string Computer = Routes.Base + "/computers/{computer_id}";
 
     public static Refusal NotASocket => Refusal.BadRequest("this address is for WebSockets: send an upgrade request");
 
@@ -31,12 +30,24 @@ internal static class TerminalEndpoints
         routes.Map("POST", One + "/resize", context => ResizeAsync(context, context.PathValue("session_id"))).Needs(Scopes.SandboxesExec);
         routes.Map("POST", Sandbox + "/exec/resize", context => ResizeAsync(context, null)).Needs(Scopes.SandboxesExec);
         Socket(One + "/ws", AttachAsync);
-        Socket(Sandbox + "/exec/ws", context => ExecSocket.RunAsync(context, OutputFrames.Prefixed, isTerminal: false, tellsExitByCode: true));
-        Socket(Sandbox + "/exec/spawn", context => ExecSocket.RunAsync(context, OutputFrames.Both, isTerminal: true, tellsExitByCode: false));
-        Socket(OfComputer + "/ws", context => ExecSocket.RunAsync(context, OutputFrames.Raw, isTerminal: false, tellsExitByCode: true));
-        Socket(OfComputer + "/spawn", context => ExecSocket.RunAsync(context, OutputFrames.Both, isTerminal: true, tellsExitByCode: false));
+        Socket(Sandbox + "/exec/ws", context => ExecSocket.RunAsync(context, SocketForm.Prefixed));
+        Socket(Sandbox + "/exec/spawn", context => ExecSocket.RunAsync(context, SocketForm.Spawned));
+        routes.Map("POST", Computer + "/terminal", CreateAsync).Needs(Scopes.ComputersWrite).WithMetadata(new Replayable(KeyInBody: false));
+        foreach (var session in (string[])["/pty/{session_id}", "/terminal/{session_id}"])
+            routes.Map("POST", $"{Computer}{session}/resize", context => ResizeAsync(context, context.PathValue("session_id"))).Needs(Scopes.ComputersWrite);
+        SocketOfComputer("/pty/{session_id}", AttachAsync);
+        // The only WebSocket exec that existing clients have; they use it with sandbox ids, too.
+        AlsoOfSandboxes("/exec/ws", _ => SocketForm.Raw);
+        AlsoOfSandboxes("/exec/spawn", _ => SocketForm.Spawned);
+        AlsoOfSandboxes("/exec/stream", SocketForm.Offered);
 
         void Socket(string pattern, RequestDelegate handler) => routes.MapStream("GET", pattern, handler).Needs(Scopes.SandboxesExec).WithMetadata(new KeyInQuery());
+
+        IEndpointConventionBuilder SocketOfComputer(string path, RequestDelegate handler) =>
+            routes.MapStream("GET", Computer + path, handler).Needs(Scopes.ComputersWrite).WithMetadata(new KeyInQuery());
+
+        void AlsoOfSandboxes(string path, Func<HttpContext, SocketForm> form) =>
+            SocketOfComputer(path, context => ExecSocket.RunAsync(context, form(context))).WithMetadata(new OtherScope(Scopes.SandboxesExec));
     }
 
     /// <summary>Which of the forms of output the client asked for with <c>?frames=</c>.</summary>
@@ -79,7 +90,9 @@ internal static class TerminalEndpoints
             // Not cancelled with the request: a terminal that nobody was told of could not be found by its caller.
             var terminal = await admitted.Guest.OpenTerminalAsync(
                 new TerminalOpenCall { Id = Ids.New("sess"), Argv = shell is null ? null : [shell], Cwd = cwd, Env = merged, Cols = cols, Rows = rows }, CancellationToken.None);
-            return Reply.One(Of(context, terminal), WireJson.Default.TerminalSession, 201);
+            var session = Of(context, terminal);
+            // Clients of computers give the answer on as it is, and unwrap what has "data".
+            return context.IsAboutComputer() ? Reply.Bare(session, WireJson.Default.TerminalSession, 201) : Reply.One(session, WireJson.Default.TerminalSession, 201);
         });
     }
 
@@ -115,13 +128,13 @@ internal static class TerminalEndpoints
     private static async Task AttachAsync(HttpContext context)
     {
         var fields = new Fields([]);
-        var frames = FramesOf(context, OutputFrames.Prefixed, fields);
+        var frames = FramesOf(context, context.IsAboutComputer() ? OutputFrames.Plain : OutputFrames.Prefixed, fields);
         var refusal = fields.Errors() ?? (context.WebSockets.IsWebSocketRequest ? null : NotASocket);
         var id = context.PathValue("session_id");
         if (refusal is null)
         {
             // Not busy for as long as it is open: what is typed and printed counts as use.
-            var admitted = await context.RequestServices.GetRequiredService<Machines>().AdmitOnlookerAsync(context, context.PathValue("sandbox_id"), AdmitFor.Exec);
+            var admitted = await context.AdmitOnlookerAsync(AdmitFor.Exec);
             refusal = admitted.Refusal;
             if (refusal is null)
                 refusal = await AttachAsync(context, admitted, id, frames);
@@ -145,14 +158,14 @@ internal static class TerminalEndpoints
             return RefusalOf(e, "session_id");
         }
         using var stopping = Stopping(context);
-        using var socket = new CommandSocket(await context.WebSockets.AcceptWebSocketAsync(), frames, tellsExitByCode: true);
+        using var socket = new CommandSocket(await context.WebSockets.AcceptWebSocketAsync(), frames, tellsExitByCode: !context.IsAboutComputer());
         await new TerminalSocket(socket, admitted, id, context.RequestServices.GetRequiredService<TimeProvider>()).RunAsync(call, stopping.Token, context.RequestAborted);
         return null;
     }
 
     private static async Task<IResult> RunAsync(HttpContext context, string field, Func<Admitted, Task<IResult>> act)
     {
-        var admitted = await context.RequestServices.GetRequiredService<Machines>().AdmitAsync(context, context.PathValue("sandbox_id"), AdmitFor.Exec);
+        var admitted = await context.AdmitAsync(AdmitFor.Exec);
         if (admitted.Refusal is { } refusal)
             return Reply.Refuse(refusal);
         try
@@ -183,7 +196,8 @@ internal static class TerminalEndpoints
             Cols = terminal.Cols,
             Rows = terminal.Rows,
             Shell = terminal.Shell,
-            WsUrl = $"{(request.IsHttps ? "wss" : "ws")}://{request.Host}{Routes.Base}/sandboxes/{Uri.EscapeDataString(context.PathValue("sandbox_id"))}/terminal/{id}/ws",
+            WsUrl = $"{(request.IsHttps ? "wss" : "ws")}://{request.Host}{Routes.Base}/{context.Area()}/{Uri.EscapeDataString(context.NamedMachine())}"
+                + (context.IsAboutComputer() ? $"/pty/{id}" : $"/terminal/{id}/ws"),
             CreatedAt = GuestTime.Of(terminal.StartedMs),
         };
     }
