@@ -27,10 +27,10 @@ public sealed class Computer
     {
         this.pipeline = pipeline;
         this.info = info;
-        var path = ComputerCalls.Path(info.Id);
+        var machine = Machine.Computer(info.Id);
         Desktop = new ComputerDesktop(pipeline, info.Id);
-        Files = new SandboxFiles(pipeline, path);
-        Terminals = new SandboxTerminals(pipeline, path);
+        Files = new ComputerFiles(pipeline, machine);
+        Terminals = new ComputerTerminals(pipeline, machine);
         Env = new ComputerEnv(pipeline, info.Id);
         Ports = new ComputerPorts(pipeline, info.Id);
         Snapshots = new ComputerSnapshots(pipeline, info.Id);
@@ -57,10 +57,10 @@ public sealed class Computer
     public ComputerDesktop Desktop { get; }
 
     /// <summary>Read and write its files.</summary>
-    public SandboxFiles Files { get; }
+    public ComputerFiles Files { get; }
 
     /// <summary>Its terminals.</summary>
-    public SandboxTerminals Terminals { get; }
+    public ComputerTerminals Terminals { get; }
 
     /// <summary>The environment variables of its later commands.</summary>
     public ComputerEnv Env { get; }

@@ -4,7 +4,7 @@ using Miosa.Http;
 namespace Miosa;
 
 /// <summary>
-/// The files of one sandbox or computer. A path is absolute, or relative to <c>/workspace</c>. Every call throws <see cref="NotFoundException"/> for a path that does
+/// The files of one sandbox. A path is absolute, or relative to <c>/workspace</c>. Every call throws <see cref="NotFoundException"/> for a path that does
 /// not exist, <see cref="PermissionException"/> for one that may not be touched and <see cref="ValidationException"/> for a folder where a file is meant.
 /// </summary>
 /// <example>
@@ -17,9 +17,9 @@ namespace Miosa;
 public sealed class SandboxFiles
 {
     private readonly Pipeline pipeline;
-    private readonly string machine; // the path of the sandbox or computer
+    private readonly Machine machine;
 
-    internal SandboxFiles(Pipeline pipeline, string machine) => (this.pipeline, this.machine) = (pipeline, machine);
+    internal SandboxFiles(Pipeline pipeline, Machine machine) => (this.pipeline, this.machine) = (pipeline, machine);
 
     /// <summary>Reads a whole file, as text or as bytes as the server judges it.</summary>
     /// <param name="path">The file.</param>

@@ -29,6 +29,9 @@ internal record Call(HttpMethod Method, string Path)
     /// <summary>Raw bytes that are read while they are sent.</summary>
     public Upload? Upload { get; init; }
 
+    /// <summary><see cref="Bytes"/> or <see cref="Upload"/> go as the part <c>file</c> of a form.</summary>
+    public bool IsForm { get; init; }
+
     public Repeat Repeat { get; init; } = Repeat.Freely;
 
     public string Accept { get; init; } = "application/json";
@@ -88,6 +91,7 @@ internal sealed record Call<T>(HttpMethod Method, string Path, Func<Answer, T> R
         Json = Json,
         Bytes = Bytes,
         Upload = Upload,
+        IsForm = IsForm,
         Repeat = Repeat,
         Accept = Accept,
         IdempotencyKey = IdempotencyKey,

@@ -256,7 +256,7 @@ internal sealed class Pipeline : IDisposable
         };
         if (content is not null)
             content.Headers.ContentType = new MediaTypeHeaderValue(type);
-        return content;
+        return content is not null && call.IsForm ? new MultipartFormDataContent { { content, "file", "file" } } : content;
     }
 
     private static async ValueTask<byte[]> ReadAllAsync(AnswerStream stream, bool async, CancellationToken ct)

@@ -3,7 +3,7 @@ using Miosa.Http;
 namespace Miosa;
 
 /// <summary>
-/// Terminals of one sandbox or computer: a shell or another program in a pseudo-terminal, with size, job control and control keys. A terminal outlives the
+/// Terminals of one sandbox: a shell or another program in a pseudo-terminal, with size, job control and control keys. A terminal outlives the
 /// connections to it, and restarts of the server; it ends with its program, when it is closed, or with the sandbox's run. At most 32 at a time.
 /// </summary>
 /// <example>
@@ -19,11 +19,11 @@ namespace Miosa;
 public sealed class SandboxTerminals
 {
     private readonly Pipeline pipeline;
-    private readonly string machine; // the path of the sandbox or computer
+    private readonly Machine machine;
 
-    internal SandboxTerminals(Pipeline pipeline, string machine) => (this.pipeline, this.machine) = (pipeline, machine);
+    internal SandboxTerminals(Pipeline pipeline, Machine machine) => (this.pipeline, this.machine) = (pipeline, machine);
 
-    private string Path => machine + "/terminal";
+    private string Path => machine.Path + "/terminal";
 
     /// <summary>Opens a terminal.</summary>
     /// <param name="request">Size, program, folder, environment; default: 80 × 24 and the sandbox's shell.</param>
@@ -73,12 +73,12 @@ public sealed class SandboxTerminals
     /// <exception cref="NotFoundException">The sandbox has no such terminal.</exception>
     /// <exception cref="ConnectionException">The server could not be reached.</exception>
     public async Task<TerminalStream> AttachAsync(string sessionId, CancellationToken cancellationToken = default) =>
-        new(await pipeline.ConnectAsync(PathOf(sessionId) + "/ws", cancellationToken).ConfigureAwait(false), sessionId);
+        new(await pipeline.ConnectAsync(PathOf(sessionId) + (machine.IsComputer ? "" : "/ws"), cancellationToken).ConfigureAwait(false), sessionId);
 
     private string PathOf(string sessionId)
     {
-        ArgumentException.ThrowIfNullOrEmpty(sessionId);
-        return Path + "/" + Uri.EscapeDataString(sessionId);
+        // An open terminal of a computer has another name than the collection.
+        return Call.Item(machine.IsComputer ? machine.Path + "/pty" : Path, sessionId);
     }
 
     private Call<TerminalSession> CreateCall(CreateTerminalRequest? request) => new(HttpMethod.Post, Path, static answer => answer.Object(WireJson.Default.TerminalSession))
