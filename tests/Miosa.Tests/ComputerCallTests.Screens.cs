@@ -48,8 +48,8 @@ public sealed partial class ComputerCallTests
             (c, _) => Null(() => c.Desktop.SetWallpaper("https://h/b.png", "fit")), (c, _) => Null(c.Desktop.SetWallpaperAsync("https://h/b.png", "fit"))),
         new("ComputerDesktop.SetWallpaper path", "POST /computers/cmp_1/desktop/wallpaper", """{"path":"/home/user/b.png"}""", Ok, null,
             (c, _) => Null(() => c.Desktop.SetWallpaper("/home/user/b.png")), (c, _) => Null(c.Desktop.SetWallpaperAsync("/home/user/b.png"))),
-        new("ComputerDesktop.AccessibilityTree", "GET /computers/cmp_1/desktop/accessibility-tree?max_depth=4", "", """{"role":"desktop frame","name":"main","description":"","states":[],"actions":[],"children":[{"role":"frame","name":"Mail","bounds":{"x":1,"y":2,"width":3,"height":4},"states":["showing"],"children":[]}]}""", "Mail",
-            (c, _) => c.Desktop.AccessibilityTree(4).Find("frame")!.Name, async (c, _) => (await c.Desktop.AccessibilityTreeAsync(4)).Find("frame")!.Name),
+        new("ComputerDesktop.AccessibilityTree", "GET /computers/cmp_1/desktop/accessibility-tree?max_depth=4&max_nodes=9", "", """{"role":"desktop frame","name":"main","description":"","states":[],"actions":[],"children":[{"role":"frame","name":"Mail","bounds":{"x":1,"y":2,"width":3,"height":4},"states":["showing"],"children":[]}]}""", "Mail",
+            (c, _) => c.Desktop.AccessibilityTree(4, 9).Find("frame")!.Name, async (c, _) => (await c.Desktop.AccessibilityTreeAsync(4, 9)).Find("frame")!.Name),
         new("ComputerDesktop.GetCursor", "GET /computers/cmp_1/desktop/cursor", "", """{"x":3,"y":4}""", 4,
             (c, _) => c.Desktop.GetCursor().Y, async (c, _) => (await c.Desktop.GetCursorAsync()).Y),
         new("ComputerDesktop.GetScreenSize", "GET /computers/cmp_1/desktop/screen-size", "", """{"width":1280,"height":720}""", 720,
@@ -114,7 +114,7 @@ public sealed partial class ComputerCallTests
             (_, m) => Null(() => m.Desktop.SetWallpaper("cmp_1", "https://h/b.png", "fit")), (_, m) => Null(m.Desktop.SetWallpaperAsync("cmp_1", "https://h/b.png", "fit"))),
         new("Desktop.SetWallpaper path", "POST /computers/cmp_1/desktop/wallpaper", """{"path":"/home/user/b.png"}""", Ok, null,
             (_, m) => Null(() => m.Desktop.SetWallpaper("cmp_1", "/home/user/b.png")), (_, m) => Null(m.Desktop.SetWallpaperAsync("cmp_1", "/home/user/b.png"))),
-        new("Desktop.AccessibilityTree", "GET /computers/cmp_1/desktop/accessibility-tree?max_depth=4", "", """{"role":"desktop frame","name":"main","description":"","states":[],"actions":[],"children":[{"role":"frame","name":"Mail","bounds":{"x":1,"y":2,"width":3,"height":4},"states":["showing"],"children":[]}]}""", "Mail",
-            (_, m) => m.Desktop.AccessibilityTree("cmp_1", 4).Find("frame")!.Name, async (_, m) => (await m.Desktop.AccessibilityTreeAsync("cmp_1", 4)).Find("frame")!.Name),
+        new("Desktop.AccessibilityTree", "GET /computers/cmp_1/desktop/accessibility-tree?max_depth=4&max_nodes=9", "", """{"role":"desktop frame","name":"main","description":"","states":[],"actions":[],"children":[{"role":"frame","name":"Mail","bounds":{"x":1,"y":2,"width":3,"height":4},"states":["showing"],"children":[]}]}""", "Mail",
+            (_, m) => m.Desktop.AccessibilityTree("cmp_1", 4, 9).Find("frame")!.Name, async (_, m) => (await m.Desktop.AccessibilityTreeAsync("cmp_1", 4, 9)).Find("frame")!.Name),
     ];
 }

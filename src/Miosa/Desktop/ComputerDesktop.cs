@@ -25,8 +25,8 @@ public sealed class ComputerDesktop
 
     /// <summary>The whole screen as it is now.</summary>
     /// <param name="format">One of <see cref="DesktopImageFormat"/>; default PNG.</param>
-    /// <param name="quality">Quality of JPEG and WebP, 1 to 100; default: the server's, 80. It has no meaning for PNG.</param>
-    /// <param name="scale">Factor of its size, above 0 and at most 1; default 1. At 0.5 a position in the picture is half the position on the screen.</param>
+    /// <param name="quality">Quality of JPEG and WebP, 1 to 100; default: the server's, 80. Not for PNG, which has no loss.</param>
+    /// <param name="scale">Factor of its size, 0.1 to 1; default 1. At 0.5 a position in the picture is half the position on the screen.</param>
     /// <param name="cancellationToken">Ends the wait.</param>
     /// <returns>The picture's file, such as a PNG.</returns>
     /// <exception cref="ValidationException">The format is unknown, or a number out of range.</exception>
@@ -42,8 +42,8 @@ public sealed class ComputerDesktop
     /// <param name="width">Width in pixels, at least 1.</param>
     /// <param name="height">Height in pixels, at least 1.</param>
     /// <param name="format">One of <see cref="DesktopImageFormat"/>; default PNG.</param>
-    /// <param name="quality">Quality of JPEG and WebP, 1 to 100; default: the server's, 80. It has no meaning for PNG.</param>
-    /// <param name="scale">Factor of its size, above 0 and at most 1; default 1. At 0.5 a position in the picture is half the position on the screen.</param>
+    /// <param name="quality">Quality of JPEG and WebP, 1 to 100; default: the server's, 80. Not for PNG, which has no loss.</param>
+    /// <param name="scale">Factor of its size, 0.1 to 1; default 1. At 0.5 a position in the picture is half the position on the screen.</param>
     /// <param name="cancellationToken">Ends the wait.</param>
     /// <returns>The picture's file, such as a PNG.</returns>
     /// <exception cref="ValidationException">The region is empty or not within the screen, the format unknown, or a number out of range.</exception>
@@ -58,7 +58,7 @@ public sealed class ComputerDesktop
     /// <param name="localPath">The file to write, on this host; its folder must exist. Its extension says the format: .png, .jpg, .jpeg or .webp.</param>
     /// <param name="region">The part of the screen; default: all of it.</param>
     /// <param name="quality">Quality of JPEG and WebP, 1 to 100; default: the server's, 80.</param>
-    /// <param name="scale">Factor of its size, above 0 and at most 1; default 1.</param>
+    /// <param name="scale">Factor of its size, 0.1 to 1; default 1.</param>
     /// <param name="cancellationToken">Ends the wait.</param>
     /// <returns>Completes when it is saved.</returns>
     /// <exception cref="ArgumentException">The extension is none of these.</exception>
@@ -203,10 +203,10 @@ public sealed class ComputerDesktop
 
     /// <summary>Types text at the focus.</summary>
     /// <param name="text">Any Unicode text, at most 1 MiB as UTF-8. A newline is the Return key, a tab the Tab key; other control characters are refused.</param>
-    /// <param name="delay">Pause after each key, in whole milliseconds; default: none.</param>
+    /// <param name="delay">Pause after each key, 0 to 1 s, in whole milliseconds; default: none. All of the typing may take 5 minutes.</param>
     /// <param name="cancellationToken">Ends the wait.</param>
     /// <returns>Completes when the last key was released.</returns>
-    /// <exception cref="ValidationException">The text is too long or has a control character.</exception>
+    /// <exception cref="ValidationException">The text is too long, would be typed too slowly, or has a control character.</exception>
     public Task TypeAsync(string text, TimeSpan? delay = null, CancellationToken cancellationToken = default)
         => pipeline.SendAsync(DesktopCalls.Type(id, text, delay), cancellationToken);
 
@@ -258,7 +258,7 @@ public sealed class ComputerDesktop
     /// <summary>The text of the clipboard.</summary>
     /// <param name="cancellationToken">Ends the wait.</param>
     /// <returns>The text, at most 1 MiB; empty when there is none.</returns>
-    /// <exception cref="MiosaException">The clipboard holds more than 1 MiB (413).</exception>
+    /// <exception cref="ConflictException">The clipboard holds more than 1 MiB.</exception>
     public Task<string> GetClipboardAsync(CancellationToken cancellationToken = default) => pipeline.SendAsync(DesktopCalls.GetClipboard(id), cancellationToken);
 
     /// <inheritdoc cref="GetClipboardAsync"/>
@@ -288,14 +288,17 @@ public sealed class ComputerDesktop
     public void SetWallpaper(string url, string? mode = null) => pipeline.Send(DesktopCalls.SetWallpaper(id, url, mode));
 
     /// <summary>What is on the screen as its applications tell it to assistive technologies (AT-SPI): windows, buttons, fields, the text of web pages. <see cref="DesktopAccessibility.Find"/> finds things in it.</summary>
-    /// <param name="maxDepth">Levels below the root, at least 1; default: all.</param>
+    /// <param name="maxDepth">Levels below the root, 1 to 64; default 64.</param>
+    /// <param name="maxNodes">Elements at most, 1 to 20,000; default 5000. The rest is left out.</param>
     /// <param name="cancellationToken">Ends the wait.</param>
-    /// <returns>The root, with the applications as children; at most 5000 elements.</returns>
-    public Task<DesktopAccessibilityNode> AccessibilityTreeAsync(int? maxDepth = null, CancellationToken cancellationToken = default)
-        => pipeline.SendAsync(DesktopCalls.AccessibilityTree(id, maxDepth), cancellationToken);
+    /// <returns>The root, with the applications as children.</returns>
+    /// <exception cref="ValidationException">A number is out of range.</exception>
+    public Task<DesktopAccessibilityNode> AccessibilityTreeAsync(int? maxDepth = null, int? maxNodes = null, CancellationToken cancellationToken = default)
+        => pipeline.SendAsync(DesktopCalls.AccessibilityTree(id, maxDepth, maxNodes), cancellationToken);
 
     /// <inheritdoc cref="AccessibilityTreeAsync"/>
-    public DesktopAccessibilityNode AccessibilityTree(int? maxDepth = null) => pipeline.Send(DesktopCalls.AccessibilityTree(id, maxDepth));
+    public DesktopAccessibilityNode AccessibilityTree(int? maxDepth = null, int? maxNodes = null)
+        => pipeline.Send(DesktopCalls.AccessibilityTree(id, maxDepth, maxNodes));
 
     /// <summary>Where the pointer is.</summary>
     /// <param name="cancellationToken">Ends the wait.</param>
@@ -431,7 +434,7 @@ public sealed class ComputerDesktop
     /// <param name="args">Its arguments; default: none.</param>
     /// <param name="cancellationToken">Ends the wait.</param>
     /// <returns>Completes when it was started; its window comes later.</returns>
-    /// <exception cref="NotFoundException">There is no such program; the message names the installed applications.</exception>
+    /// <exception cref="ValidationException">There is no such program; the message names the installed applications.</exception>
     public Task LaunchAsync(string app, IReadOnlyList<string>? args = null, CancellationToken cancellationToken = default)
         => pipeline.SendAsync(DesktopCalls.Launch(id, app, args), cancellationToken);
 

@@ -128,9 +128,10 @@ public sealed class Desktop
 
     /// <inheritdoc cref="ComputerDesktop.AccessibilityTreeAsync"/>
     /// <param name="computerId">Id of the computer.</param>
-    public Task<DesktopAccessibilityNode> AccessibilityTreeAsync(string computerId, int? maxDepth = null, CancellationToken cancellationToken = default)
-        => pipeline.SendAsync(DesktopCalls.AccessibilityTree(computerId, maxDepth), cancellationToken);
+    public Task<DesktopAccessibilityNode> AccessibilityTreeAsync(string computerId, int? maxDepth = null, int? maxNodes = null, CancellationToken cancellationToken = default)
+        => pipeline.SendAsync(DesktopCalls.AccessibilityTree(computerId, maxDepth, maxNodes), cancellationToken);
 
     /// <inheritdoc cref="AccessibilityTreeAsync"/>
-    public DesktopAccessibilityNode AccessibilityTree(string computerId, int? maxDepth = null) => pipeline.Send(DesktopCalls.AccessibilityTree(computerId, maxDepth));
+    public DesktopAccessibilityNode AccessibilityTree(string computerId, int? maxDepth = null, int? maxNodes = null)
+        => pipeline.Send(DesktopCalls.AccessibilityTree(computerId, maxDepth, maxNodes));
 }

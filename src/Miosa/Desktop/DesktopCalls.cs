@@ -11,6 +11,9 @@ internal static class DesktopCalls
 {
     private const string Images = "image/png, image/jpeg, image/webp";
 
+    /// <summary>What a key takes at most, applications that are slow to read included.</summary>
+    private static readonly TimeSpan KeyTime = TimeSpan.FromMilliseconds(0.5);
+
     public static Call<byte[]> Screenshot(string id, string? format, int? quality, double? scale)
     {
         CheckImage(quality, scale);
@@ -81,9 +84,12 @@ internal static class DesktopCalls
     public static Call<bool> Type(string id, string text, TimeSpan? delay)
     {
         ArgumentNullException.ThrowIfNull(text);
-        var request = new DesktopTypeRequest { Text = text, Delay = Milliseconds(delay, TimeSpan.FromMinutes(1), nameof(delay)) };
-        // The server sends blanks while it types.
-        return Act(id, "type") with { Json = Call.Body(request, RequestJson.Default.DesktopTypeRequest), IsKeptAlive = true };
+        var request = new DesktopTypeRequest { Text = text, Delay = Milliseconds(delay, TimeSpan.FromSeconds(1), nameof(delay)) };
+        return Act(id, "type") with
+        {
+            Json = Call.Body(request, RequestJson.Default.DesktopTypeRequest),
+            Takes = text.Length * ((delay ?? TimeSpan.Zero) + KeyTime),
+        };
     }
 
     public static Call<bool> Key(string id, string verb, string key)
@@ -116,12 +122,14 @@ internal static class DesktopCalls
         return Set(id, "wallpaper") with { Json = Call.Body(request, RequestJson.Default.DesktopWallpaperRequest) };
     }
 
-    public static Call<DesktopAccessibilityNode> AccessibilityTree(string id, int? maxDepth)
+    public static Call<DesktopAccessibilityNode> AccessibilityTree(string id, int? maxDepth, int? maxNodes)
     {
         if (maxDepth is { } depth)
             ArgumentOutOfRangeException.ThrowIfLessThan(depth, 1, nameof(maxDepth));
-        return new(
-            HttpMethod.Get, Call.Query(Path(id) + "/accessibility-tree", ("max_depth", Number(maxDepth))), static answer => answer.Whole(WireJson.Default.DesktopAccessibilityNode));
+        if (maxNodes is { } nodes)
+            ArgumentOutOfRangeException.ThrowIfLessThan(nodes, 1, nameof(maxNodes));
+        var path = Call.Query(Path(id) + "/accessibility-tree", ("max_depth", Number(maxDepth)), ("max_nodes", Number(maxNodes)));
+        return new(HttpMethod.Get, path, static answer => answer.Whole(WireJson.Default.DesktopAccessibilityNode));
     }
 
     public static Call<DesktopPoint> Cursor(string id) => new(HttpMethod.Get, Path(id) + "/cursor", static answer => answer.Whole(WireJson.Default.DesktopPoint));
@@ -180,7 +188,7 @@ internal static class DesktopCalls
     {
         if (time < TimeSpan.Zero || time > TimeSpan.FromMinutes(1))
             throw new ArgumentOutOfRangeException(nameof(time), $"a wait has 0 to 60 seconds, not '{time.TotalSeconds:0.###}'");
-        return Set(id, "wait") with { Json = Call.Body(new DesktopWaitRequest { Seconds = time.TotalSeconds }, RequestJson.Default.DesktopWaitRequest), IsKeptAlive = true };
+        return Set(id, "wait") with { Json = Call.Body(new DesktopWaitRequest { Seconds = time.TotalSeconds }, RequestJson.Default.DesktopWaitRequest), Takes = time };
     }
 
     private static string Path(string id) => ComputerCalls.Path(id) + "/desktop";
@@ -197,8 +205,8 @@ internal static class DesktopCalls
     {
         if (quality is < 1 or > 100)
             throw new ArgumentOutOfRangeException(nameof(quality), $"the quality is 1 to 100, not '{quality}'");
-        if (scale is { } factor && !(factor > 0 && factor <= 1))
-            throw new ArgumentOutOfRangeException(nameof(scale), $"the scale is above 0 and at most 1, not '{factor}'");
+        if (scale is { } factor && !(factor >= 0.1 && factor <= 1))
+            throw new ArgumentOutOfRangeException(nameof(scale), $"the scale is 0.1 to 1, not '{factor}'");
     }
 
     private static int? Milliseconds(TimeSpan? time, TimeSpan most, string name)

@@ -43,6 +43,9 @@ internal record Call(HttpMethod Method, string Path)
     /// <summary>The server sends blanks or heartbeats at least every 15 s, so that a shorter silence says nothing.</summary>
     public bool IsKeptAlive { get; init; }
 
+    /// <summary>The work is known to take so long, in which the server says nothing; silence counts from then on.</summary>
+    public TimeSpan Takes { get; init; }
+
     public static byte[] Body<T>(T value, JsonTypeInfo<T> type) => JsonSerializer.SerializeToUtf8Bytes(value, type);
 
     /// <summary>The path of one of a collection.</summary>
@@ -97,6 +100,7 @@ internal sealed record Call<T>(HttpMethod Method, string Path, Func<Answer, T> R
         IdempotencyKey = IdempotencyKey,
         LastEventId = LastEventId,
         IsKeptAlive = IsKeptAlive,
+        Takes = Takes,
     };
 }
 
