@@ -84,5 +84,7 @@ public sealed partial class ComputerCallTests
             (c, _) => c.Events.Stream(["window", "file"], ["/tmp"], TimeSpan.FromSeconds(4.5)).Single().Type, async (c, _) => (await c.Events.StreamAsync(["window", "file"], ["/tmp"], TimeSpan.FromSeconds(4.5)).SingleAsync()).Type, "text/event-stream"),
         new("ComputerEvents.Stream all", "GET /computers/cmp_1/events?subscribe=window%2Cclipboard%2Cfile%2Cprocess%2Cidle", "", "event: window.opened\ndata: {\"type\":\"window.opened\",\"timestamp\":\"2026-05-26T10:14:23.000Z\",\"payload\":{\"title\":\"t\"}}\n\n", "t",
             (c, _) => c.Events.Stream().Single().Payload["title"]!.ToString(), async (c, _) => (await c.Events.StreamAsync().SingleAsync()).Payload["title"]!.ToString(), "text/event-stream"),
+        new("ComputerEvents.Stream status", "GET /computers/cmp_1/events", "", "event: status_changed\ndata: {\"type\":\"status_changed\",\"computer_id\":\"cmp_1\",\"status\":\"stopped\",\"previous_status\":\"running\",\"timestamp\":\"2026-05-26T10:14:23.000Z\"}\n\n", "stopped",
+            (c, _) => c.Events.Stream([]).Single().Payload["status"]!.ToString(), async (c, _) => (await c.Events.StreamAsync([]).SingleAsync()).Payload["status"]!.ToString(), "text/event-stream"),
     ];
 }

@@ -25,12 +25,26 @@ internal sealed class ComputerEventFeed(Pipeline pipeline, Call call, Action? st
 
     public override void Dispose() => reader?.Dispose();
 
-    // An event that is not ours (a proxy's, or of a later version) is skipped rather than ending the stream.
     private static ComputerEvent? Parse(string type, ReadOnlySpan<byte> data)
     {
         try
         {
             return JsonSerializer.Deserialize(data, WireJson.Default.ComputerEvent);
+        }
+        catch (JsonException)
+        {
+            return OfStatus(data);
+        }
+    }
+
+    /// <summary>Changes of the status have their fields at the top. An event that is neither (a proxy's, or of a later version) is skipped rather than ending the stream.</summary>
+    private static ComputerEvent? OfStatus(ReadOnlySpan<byte> data)
+    {
+        try
+        {
+            return JsonSerializer.Deserialize(data, WireJson.Default.ComputerStatusEvent) is { } told
+                ? new() { Type = told.Type, Timestamp = told.Timestamp, Payload = new() { ["status"] = told.Status, ["previous_status"] = told.PreviousStatus } }
+                : null;
         }
         catch (JsonException)
         {
