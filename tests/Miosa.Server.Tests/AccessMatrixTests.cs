@@ -94,7 +94,7 @@ public sealed partial class AccessMatrixTests(ServerPlatform shared)
                 ("another tenant", world.Other, !isOfTenant ? 403 : isAboutOne && !recipe.IsForAnyTenant ? 404 : recipe.Status),
                 ("the key of another external user", world.OtherUser,
                     !isOfTenant ? 403
-                    : route.Pattern.Contains("{sandbox_id}", StringComparison.Ordinal) || (route.KeepsToUser && isAboutOne) ? 404
+                    : route.Pattern.Contains("{sandbox_id}", StringComparison.Ordinal) || route.Pattern.Contains("{computer_id}", StringComparison.Ordinal) || (route.KeepsToUser && isAboutOne) ? 404
                     : route.KeepsToUser ? recipe.Status : 403),
             ])
         {
@@ -183,10 +183,14 @@ internal sealed class AccessWorld : IAsyncDisposable
         world.Values["tenant_id"] = tenant;
         world.Values["name"] = "m-name";
         world.Values["key"] = "A";
+        world.Values["port"] = "3000";
         world.Values["file_path"] = "workspace/a.txt";
         world.Values["sandbox_id"] = await world.NewSandboxAsync(",\"name\":\"m-name\",\"image\":\"miosa-sandbox\",\"env\":{\"A\":\"b\"}");
         var sandbox = world.Values["sandbox_id"];
         await own.RunAsync(sandbox, "echo hi > /workspace/a.txt");
+        world.Values["computer_id"] = await world.NewComputerAsync();
+        (await own.PostAsync($"computers/{world.Values["computer_id"]}/ports", """{"port":3000}""")).Expect(201);
+        (await own.PostAsync($"computers/{world.Values["computer_id"]}/env", """{"name":"C","value":"d"}""")).Expect(201);
         world.Values["snapshot_id"] = (await own.PostAsync($"sandboxes/{sandbox}/snapshots", "{}")).Expect(201).Text("id");
         world.Values["preview_id"] = (await own.PostAsync($"sandboxes/{sandbox}/previews", """{"port":3000}""")).Expect(201).Text("id");
         world.Values["pid"] = await world.NewProcessAsync();
@@ -200,11 +204,13 @@ internal sealed class AccessWorld : IAsyncDisposable
         world.Values["external_user_id"] = "alice";
         world.Values["provider"] = "openai";
         world.Values["region_slug"] = "local";
-        world.Secrets.AddRange(world.Values.Where(v => v.Key is not ("name" or "key" or "file_path" or "pid" or "tenant_id" or "external_user_id" or "provider" or "region_slug")).Select(v => v.Value));
+        world.Secrets.AddRange(world.Values.Where(v => v.Key is not ("name" or "key" or "port" or "file_path" or "pid" or "tenant_id" or "external_user_id" or "provider" or "region_slug")).Select(v => v.Value));
         return world;
     }
 
     public Task<string> NewSandboxAsync(string more = "") => Own.CreateAsync($$"""{"memory_mb":256,"external_user_id":"alice"{{more}}}""");
+
+    public Task<string> NewComputerAsync() => Own.NewComputerAsync(""","external_user_id":"alice" """);
 
     public async Task<string> NewProcessAsync() =>
         (await Own.PostAsync($"sandboxes/{Values["sandbox_id"]}/processes", """{"command":"cat > /dev/null; sleep 1000"}""")).Expect(201).Text("pid");
@@ -226,6 +232,8 @@ internal sealed class AccessWorld : IAsyncDisposable
         {
             foreach (var sandbox in (await api.GetAsync("sandboxes")).Json.GetProperty("data").EnumerateArray())
                 await api.DeleteAsync("sandboxes/" + sandbox.GetProperty("id").GetString());
+            foreach (var computer in (await api.GetAsync("computers")).Json.GetProperty("data").EnumerateArray())
+                await api.DeleteAsync("computers/" + computer.GetProperty("id").GetString());
         }
         foreach (var api in (Api[])[Own, Other, OtherUser, Nobody, Revoked, Expired, Unknown, WithoutScopes, Administrator])
             api.Dispose();

@@ -8,6 +8,7 @@ namespace Miosa.Server.Tests;
 internal static class AccessRecipes
 {
     private const string Sandbox = "/sandboxes/{sandbox_id}";
+    private const string Computer = "/computers/{computer_id}";
     private const string File = """{"path":"/workspace/a.txt"}""";
 
     public static Dictionary<string, Recipe> All { get; } = new()
@@ -94,6 +95,29 @@ internal static class AccessRecipes
         [$"POST {Sandbox}/shares"] = Recipe.Json("{}", 201),
         [$"DELETE {Sandbox}/shares/{{share_id}}"] = new() { Prepare = async world => new() { ["share_id"] = await world.NewAsync("shares", "{}", "share_id") } },
 
+        ["POST /computers"] = Recipe.Json("""{"template_type":"miosa-busybox","vcpus":1,"memory_mb":256}""", 201),
+        [$"PATCH {Computer}"] = Recipe.Json("""{"metadata":{}}"""),
+        [$"PUT {Computer}"] = Recipe.Json("""{"metadata":{}}"""),
+        [$"POST {Computer}"] = Recipe.Json("""{"visibility":"tenant"}"""),
+        [$"DELETE {Computer}"] = new() { Prepare = NewComputer },
+        [$"POST {Computer}/start"] = new(),
+        [$"POST {Computer}/stop"] = new() { Prepare = NewComputer },
+        [$"POST {Computer}/restart"] = new() { Prepare = NewComputer },
+        [$"POST {Computer}/clone"] = Recipe.Json("{}", 201),
+        [$"POST {Computer}/resize"] = Recipe.Json("""{"vcpus":1}"""),
+        [$"PATCH {Computer}/resize"] = Recipe.Json("""{"vcpus":1}"""),
+        [$"POST {Computer}/move"] = Recipe.Json("""{"region":"local"}"""),
+        [$"PATCH {Computer}/auto-stop"] = Recipe.Json("""{"seconds":3600}"""),
+        [$"PUT {Computer}/auto-stop"] = Recipe.Json("""{"seconds":3600}"""),
+        [$"POST {Computer}/env"] = Recipe.Json("""{"name":"D","value":"e"}""", 201),
+        [$"PATCH {Computer}/env/{{name}}"] = new() { Prepare = NewVariable, Content = _ => Text("""{"value":"e"}""") },
+        [$"PUT {Computer}/env/{{name}}"] = new() { Prepare = NewVariable, Content = _ => Text("""{"value":"e"}""") },
+        [$"DELETE {Computer}/env/{{name}}"] = new() { Prepare = NewVariable },
+        [$"POST {Computer}/ports"] = Recipe.Json("""{"port":3001}""", 201),
+        [$"PATCH {Computer}/ports/{{port}}"] = Recipe.Json("""{"visibility":"private"}"""),
+        [$"PUT {Computer}/ports/{{port}}"] = Recipe.Json("""{"visibility":"private"}"""),
+        [$"DELETE {Computer}/ports/{{port}}"] = new() { Prepare = NewPort },
+
         // A recipe of nothing: who may is looked at first.
         ["POST /sandbox-templates"] = Recipe.Json("{}", 422),
         ["POST /sandbox-templates/validate"] = Recipe.Json("""{"build_spec":{"from":"miosa-busybox","steps":[{"run":"true"}]}}"""),
@@ -156,6 +180,7 @@ internal static class AccessRecipes
         $"{Sandbox}/terminal", $"{Sandbox}/processes", $"{Sandbox}/processes/{{pid}}", $"{Sandbox}/processes/{{pid}}/logs", $"{Sandbox}/processes/{{pid}}/stream",
         $"{Sandbox}/files", $"{Sandbox}/files/list", $"{Sandbox}/files/readdir", $"{Sandbox}/fs", $"{Sandbox}/files/tree", $"{Sandbox}/files/watch", $"{Sandbox}/files/{{**file_path}}",
         $"{Sandbox}/previews", $"{Sandbox}/previews/{{preview_id}}", $"{Sandbox}/shares", "/snapshots/{snapshot_id}",
+        "/computers", Computer, $"{Computer}/urls", $"{Computer}/apps", $"{Computer}/auto-stop", $"{Computer}/metrics", $"{Computer}/env", $"{Computer}/ports",
         "/sandbox-templates", "/sandbox-templates/build-spec", "/sandbox-templates/{template_id}", "/sandbox-templates/{template_id}/builds", "/templates",
         "/sandbox-template-builds/{build_id}", "/sandbox-template-builds/{build_id}/logs/stream",
         "/api-keys", "/api-keys/{key_id}", "/audit-log", "/audit-log/export", "/admin/tenants", "/admin/tenants/{tenant_id}", "/admin/tenants/{tenant_id}/keys", "/admin/audit-log",
@@ -173,6 +198,21 @@ internal static class AccessRecipes
     private static StringContent Text(string json) => new(json, Encoding.UTF8, "application/json");
 
     private static async Task<Dictionary<string, string>> NewSandbox(AccessWorld world) => new() { ["sandbox_id"] = await world.NewSandboxAsync() };
+
+    private static async Task<Dictionary<string, string>> NewComputer(AccessWorld world) => new() { ["computer_id"] = await world.NewComputerAsync() };
+
+    private static async Task<Dictionary<string, string>> NewPort(AccessWorld world)
+    {
+        (await world.Own.PostAsync($"computers/{world.Values["computer_id"]}/ports", """{"port":3003}""")).Expect(201);
+        return new() { ["port"] = "3003" };
+    }
+
+    private static async Task<Dictionary<string, string>> NewVariable(AccessWorld world)
+    {
+        var name = "M_" + Guid.NewGuid().ToString("N");
+        (await world.Own.PostAsync($"computers/{world.Values["computer_id"]}/env", $$"""{"name":"{{name}}","value":"e"}""")).Expect(201);
+        return new() { ["name"] = name };
+    }
 
     private static async Task<Dictionary<string, string>> NewTerminal(AccessWorld world) => new() { ["session_id"] = await world.NewTerminalAsync() };
 

@@ -75,7 +75,7 @@ public sealed class RegionTests(Tenant tenant) : IClassFixture<Tenant>
     {
         (await Api.PostAsync("sandbox-templates", """{"name":"Mine","slug":"mine","image":"miosa-busybox","description":"own"}""")).Expect(201);
         var catalog = (await Api.GetAsync("compute/catalog")).Expect(200).Json;
-        var product = catalog.GetProperty("products").EnumerateArray().Single();
+        var product = catalog.GetProperty("products").EnumerateArray().Single(p => p.GetProperty("id").GetString() == "sandbox");
         Assert.Equal(("sandbox", "miosa-busybox", "small"), (product.GetProperty("id").GetString(), product.GetProperty("default_template").GetString(), product.GetProperty("default_size").GetString()));
         var templates = product.GetProperty("templates").EnumerateArray().ToDictionary(t => t.GetProperty("name").GetString() ?? "");
         Assert.Contains("miosa-busybox", templates.Keys);

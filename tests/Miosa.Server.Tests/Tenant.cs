@@ -29,6 +29,8 @@ public sealed class Tenant(ServerPlatform shared) : IAsyncLifetime
             var list = (await api.GetAsync("sandboxes")).Json.GetProperty("data");
             foreach (var sandbox in list.EnumerateArray())
                 await api.DeleteAsync("sandboxes/" + sandbox.GetProperty("id").GetString());
+            foreach (var computer in (await api.GetAsync("computers")).Json.GetProperty("data").EnumerateArray())
+                await api.DeleteAsync("computers/" + computer.GetProperty("id").GetString());
         }
         api.Dispose();
     }

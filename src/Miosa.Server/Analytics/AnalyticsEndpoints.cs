@@ -77,7 +77,9 @@ internal sealed class AnalyticsEndpoints(UsageView usage, WorkspaceSet workspace
     {
         var counts = database.ReadRows(transaction => MachineCounts.Of(transaction, subject, kind));
         totals[prefix + "running"] = counts[SandboxState.Running];
-        totals[prefix + "paused"] = counts[SandboxState.Paused];
+        // A computer is stopped where a sandbox is paused.
+        var parked = MachineState.Paused.Wire(kind);
+        totals[prefix + parked] = counts[parked];
         totals[prefix + "total"] = counts["total"];
     }
 

@@ -29,7 +29,10 @@ internal sealed record AuditAction(string Name, string Event, AuditWrite Write)
 internal static class AuditActions
 {
     private const string Sandbox = "/sandboxes/{sandbox_id}";
-    private const string Computer = "/computers/{sandbox_id}";
+    private const string Computer = "/computers/{computer_id}";
+
+    /// <summary>Some clients run the commands of a sandbox there.</summary>
+    private const string OfSandbox = "/computers/{sandbox_id}";
 
     public static IReadOnlyList<(AuditAction Action, string[] Routes)> Table { get; } =
     [
@@ -60,7 +63,7 @@ internal static class AuditActions
         Changes("sandbox_template.build", "sandbox_template.built", "POST /sandbox-templates/{template_id}/builds"),
 
         Reaches("sandbox.exec", "sandbox.executed", $"POST {Sandbox}/exec", $"POST {Sandbox}/exec/stream", $"GET {Sandbox}/exec/stream",
-            $"GET {Sandbox}/exec/ws", $"GET {Sandbox}/exec/spawn", $"GET {Computer}/exec/ws", $"GET {Computer}/exec/spawn"),
+            $"GET {Sandbox}/exec/ws", $"GET {Sandbox}/exec/spawn", $"GET {OfSandbox}/exec/ws", $"GET {OfSandbox}/exec/spawn"),
         Reaches("sandbox.process.start", "sandbox.process.started", $"POST {Sandbox}/processes"),
         Reaches("sandbox.process.input", "sandbox.process.input", $"POST {Sandbox}/processes/{{pid}}/stdin"),
         Reaches("sandbox.process.signal", "sandbox.process.signaled", $"POST {Sandbox}/processes/{{pid}}/signal"),
@@ -78,6 +81,21 @@ internal static class AuditActions
         Reaches("sandbox.file.copy", "sandbox.file.copied", $"POST {Sandbox}/files/copy"),
         Reaches("sandbox.file.chmod", "sandbox.file.chmod", $"POST {Sandbox}/files/chmod"),
         Reaches("sandbox.export.create", "sandbox.export.created", $"POST {Sandbox}/files/export", $"POST {Sandbox}/exports"),
+
+        Changes("computer.create", "computer.created", "POST /computers"),
+        Changes("computer.update", "computer.updated", $"PATCH {Computer}", $"PUT {Computer}", $"POST {Computer}"),
+        Changes("computer.delete", "computer.deleted", $"DELETE {Computer}"),
+        Changes("computer.start", "computer.started", $"POST {Computer}/start"),
+        Changes("computer.stop", "computer.stopped", $"POST {Computer}/stop"),
+        Changes("computer.restart", "computer.restarted", $"POST {Computer}/restart"),
+        Changes("computer.clone", "computer.cloned", $"POST {Computer}/clone"),
+        Changes("computer.resize", "computer.resized", $"POST {Computer}/resize", $"PATCH {Computer}/resize"),
+        Changes("computer.move", "computer.moved", $"POST {Computer}/move"),
+        Changes("computer.auto_stop.set", "computer.auto_stop.set", $"PATCH {Computer}/auto-stop", $"PUT {Computer}/auto-stop"),
+        Changes("computer.env.set", "computer.env.set", $"POST {Computer}/env", $"PATCH {Computer}/env/{{name}}", $"PUT {Computer}/env/{{name}}"),
+        Changes("computer.env.delete", "computer.env.deleted", $"DELETE {Computer}/env/{{name}}"),
+        Changes("computer.port.expose", "computer.port.exposed", $"POST {Computer}/ports", $"PATCH {Computer}/ports/{{port}}", $"PUT {Computer}/ports/{{port}}"),
+        Changes("computer.port.close", "computer.port.closed", $"DELETE {Computer}/ports/{{port}}"),
 
         Changes("api_key.create", "api_key.created", "POST /api-keys", "POST /api-keys/scoped", "POST /admin/tenants/{tenant_id}/keys"),
         Changes("api_key.revoke", "api_key.revoked", "DELETE /api-keys/{key_id}", "POST /api-keys/{key_id}/revoke", "DELETE /admin/tenants/{tenant_id}/keys/{key_id}"),

@@ -18,6 +18,13 @@ internal static class Reply
     /// <summary>All fields at top level and the same object again under <c>data</c>: clients read one or the other.</summary>
     public static IResult One<T>(T value, JsonTypeInfo<T> type, int status = 200) => new JsonReply(Merged(value, type), status);
 
+    /// <summary>The same with <c>success</c> and <c>message</c>, as one computer is told.</summary>
+    public static IResult Envelope<T>(T value, JsonTypeInfo<T> type, int status = 200)
+    {
+        var merged = Merged(value, type);
+        return new JsonReply([.. merged.AsSpan(0, merged.Length - 1), .. ",\"success\":true,\"message\":null}"u8], status);
+    }
+
     public static IResult Bare<T>(T value, JsonTypeInfo<T> type, int status = 200) => new JsonReply(Bytes(value, type), status);
 
     public static IResult List<T>(Page<T> page, JsonTypeInfo<Page<T>> type) => new JsonReply(Bytes(page, type), 200);

@@ -138,14 +138,15 @@ internal sealed class PreviewProxy(
         // What stands in the address counts first: it is newer than a cookie. A bad one is told, even where none is needed.
         if (PreviewSecrets.InQuery(request) is { } asked)
             return Granted(machine, asked, port) is { } live ? new Pass(live.Row.MayWrite, live.Ended, live.Row.ExpiresAt, asked) : null;
-        if (machine.Previews.OfPort(port) is { Row.IsPublic: true } open)
+        if (machine.Previews.OfPort(port) is { } open && open.Row.IsOpen(machine.Row))
             return new Pass(MayWrite: true, open.Ended);
         if (PreviewSecrets.ApiKey(request) is { } text && await keys.FindAsync(text, request.HttpContext.Connection.RemoteIpAddress, ct) is { Key: { } key, Caller: { } caller } found)
         {
             // Held until the end of the request, whatever lets it in: so its end is not missed.
             request.HttpContext.Response.RegisterForDispose(new RequestEnd(request.HttpContext, expiresAt: null, time, key, CancellationToken.None));
-            if (caller.Sees(machine.Row) && caller.Has(Scopes.SandboxesRead))
-                return new Pass(caller.Has(Scopes.SandboxesWrite), key.Ended, found.TokenEnds);
+            var (read, write) = machine.Row.IsComputer ? (Scopes.ComputersRead, Scopes.ComputersWrite) : (Scopes.SandboxesRead, Scopes.SandboxesWrite);
+            if (caller.Sees(machine.Row) && caller.Has(read))
+                return new Pass(caller.Has(write), key.Ended, found.TokenEnds);
         }
         return PreviewSecrets.InHeaderOrCookie(request) is { } held && Granted(machine, held, port) is { } grant
             ? new Pass(grant.Row.MayWrite, grant.Ended, grant.Row.ExpiresAt)

@@ -27,22 +27,23 @@ internal sealed class Previews(Database database, TimeProvider time) : IDisposab
     }
 
     /// <summary>Publishes a port, or changes how it is published; a repeat changes nothing.</summary>
-    public async Task<(PreviewRow? Row, bool IsNew, Refusal? Refusal)> PublishAsync(Resident machine, int port, bool? isPublic, string? name, bool defaultPublic, CancellationToken ct)
+    public async Task<(PreviewRow? Row, bool IsNew, Refusal? Refusal)> PublishAsync(Resident machine, int port, bool? isPublic, string? name, bool defaultPublic, CancellationToken ct, string? visibility = null)
     {
         await turn.WaitAsync(ct);
         try
         {
             if (machine.Previews.OfPort(port)?.Row is { } old)
             {
-                var changed = old with { IsPublic = isPublic ?? old.IsPublic, Name = name ?? old.Name };
+                var changed = old with { IsPublic = isPublic ?? old.IsPublic, Visibility = visibility ?? old.Visibility, Name = name ?? old.Name };
                 if (changed == old)
                     return (old, false, null);
+                changed = changed with { UpdatedAt = time.GetUtcNow() };
                 await database.WriteAsync(db => db.Previews.Update(changed), ct);
                 machine.Previews.Put(changed);
                 return (changed, false, null);
             }
             if (machine.Previews.All.Count >= MaxPreviews)
-                return (null, false, new Refusal(ErrorCodes.QuotaExceeded, $"a sandbox has at most {MaxPreviews} previews; delete one first"));
+                return (null, false, new Refusal(ErrorCodes.QuotaExceeded, $"a {machine.Row.Kind} has at most {MaxPreviews} {(machine.Row.IsComputer ? "ports" : "previews")}; delete one first"));
             var row = new PreviewRow
             {
                 Id = Ids.New("prv"),
@@ -50,6 +51,7 @@ internal sealed class Previews(Database database, TimeProvider time) : IDisposab
                 MachineId = machine.Row.Id,
                 Port = port,
                 IsPublic = isPublic ?? defaultPublic,
+                Visibility = visibility,
                 Name = name,
                 CreatedAt = time.GetUtcNow(),
             };
@@ -105,7 +107,7 @@ internal sealed class Previews(Database database, TimeProvider time) : IDisposab
                 if (db.PreviewGrants.Count(g => g.MachineId == machine.Row.Id) < MaxGrants)
                     db.PreviewGrants.Add(row);
                 else
-                    refusal = new Refusal(ErrorCodes.QuotaExceeded, $"a sandbox has at most {MaxGrants} tokens and links that are still good; revoke some first");
+                    refusal = new Refusal(ErrorCodes.QuotaExceeded, $"a {machine.Row.Kind} has at most {MaxGrants} tokens and links that are still good; revoke some first");
             },
             () =>
             {

@@ -1,3 +1,4 @@
+using Miosa.Server.Computers;
 using Miosa.Server.Host;
 using Miosa.Server.Lifecycle;
 using Miosa.Server.Nodes;
@@ -14,7 +15,6 @@ internal sealed record Offer(ComputeTemplate Template, string Image, bool HasIma
 internal sealed class Catalog(
     RegionSet regions, Sizes sizes, TemplateSet templates, ImageNames images, WarmPool pool, TenantDefaults defaults, ServerSettings settings, TimeProvider time)
 {
-    private const string Sandbox = "sandbox";
     private const int MaxOwn = 100;
 
     public IReadOnlyList<ComputeSize> Sizes() => [.. sizes.All.Select(pair => Of(pair.Key, pair.Value))];
@@ -39,19 +39,31 @@ internal sealed class Catalog(
     {
         var holds = defaults.Of(tenantId);
         var possible = Sizes().Where(size => size.Available).Select(size => size.Id).ToList();
-        var product = new CatalogProduct
+        IReadOnlyList<CatalogTemplate> offered = [.. (await OffersAsync(tenantId, ct)).Select(offer => Of(offer, holds.Size, possible))];
+        return new ComputeCatalog
         {
-            Id = Sandbox,
-            ProductId = Sandbox,
-            Name = "Sandbox",
-            Description = "An isolated Linux machine for code",
-            DefaultTemplate = holds.Image,
-            DefaultTemplateId = holds.Image,
+            Products =
+            [
+                ProductOf(MachineKind.Sandbox, "Sandbox", "An isolated Linux machine for code", holds.Image),
+                ProductOf(MachineKind.Computer, "Computer", "A persistent Linux machine with a desktop", ComputerFields.DefaultImage),
+            ],
+            Sizes = Sizes(),
+            Regions = regions.Of(tenantId),
+            GeneratedAt = time.GetUtcNow(),
+        };
+
+        CatalogProduct ProductOf(string id, string name, string description, string image) => new()
+        {
+            Id = id,
+            ProductId = id,
+            Name = name,
+            Description = description,
+            DefaultTemplate = image,
+            DefaultTemplateId = image,
             DefaultSize = holds.Size,
             SizeIds = possible,
-            Templates = [.. (await OffersAsync(tenantId, ct)).Select(offer => Of(offer, holds.Size, possible))],
+            Templates = offered,
         };
-        return new ComputeCatalog { Products = [product], Sizes = Sizes(), Regions = regions.Of(tenantId), GeneratedAt = time.GetUtcNow() };
     }
 
     private ComputeSize Of(string name, Shape shape) => new()

@@ -41,7 +41,7 @@ internal sealed partial class MetricsSampler(
         var bytes = new Dictionary<string, long>();
         foreach (var row in directory.All.Select(resident => resident.Row))
         {
-            if (row.State is not (MachineState.Running or MachineState.Paused))
+            if (row.State is not (MachineState.Running or MachineState.Paused or MachineState.Starting))
                 continue;
             try
             {

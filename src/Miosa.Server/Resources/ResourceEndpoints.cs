@@ -102,9 +102,9 @@ internal static class ResourceEndpoints
     }
 
     /// <summary>Null when there is nothing to measure or nobody to ask: what the row knows is told all the same.</summary>
-    private static async Task<MachineUsage?> MeasureAsync(RuntimeClient runtime, Machine row, CancellationToken ct)
+    public static async Task<MachineUsage?> MeasureAsync(RuntimeClient runtime, Machine row, CancellationToken ct)
     {
-        if (row.State is not (MachineState.Running or MachineState.Paused))
+        if (row.State is not (MachineState.Running or MachineState.Paused or MachineState.Starting))
             return null;
         try
         {

@@ -184,7 +184,8 @@ internal sealed partial class SandboxFields(Sizes sizes, EnvSeal seal, EgressFie
         return fields.Errors() is { } refusal ? (null, refusal) : (change, null);
     }
 
-    private (string? Size, Shape Shape) ShapeOf(Fields fields, string? defaultSize, TemplateRow? template = null)
+    /// <summary>What size and single figures of a body come to; faults are told by the fields.</summary>
+    public (string? Size, Shape Shape) ShapeOf(Fields fields, string? defaultSize, TemplateRow? template = null)
     {
         var cpuCount = fields.Int("cpu_count", 1, Math.Min(64, settings.MaxVcpus));
         var memoryMb = fields.Int("memory_mb", 128, settings.MaxMemoryMb);
@@ -211,7 +212,7 @@ internal sealed partial class SandboxFields(Sizes sizes, EnvSeal seal, EgressFie
         return (shape == named ? Sizes.Canonical(size) : null, shape);
     }
 
-    private string Region(Fields fields, Defaults defaults)
+    public string Region(Fields fields, Defaults defaults)
     {
         var region = fields.Text("region") ?? defaults.Region;
         if (region != settings.Region)
@@ -219,7 +220,7 @@ internal sealed partial class SandboxFields(Sizes sizes, EnvSeal seal, EgressFie
         return region;
     }
 
-    private static MachineEnv EnvOf(Fields fields, DateTimeOffset now)
+    public static MachineEnv EnvOf(Fields fields, DateTimeOffset now)
     {
         var env = MachineEnv.Of(fields.TextMap("env", MachineEnv.Key()), now);
         if (env.Excess() is { } excess)
@@ -227,7 +228,7 @@ internal sealed partial class SandboxFields(Sizes sizes, EnvSeal seal, EgressFie
         return env;
     }
 
-    private static string? Slug(Fields fields) =>
+    public static string? Slug(Fields fields) =>
         fields.Text("slug", 63, SlugPattern(), "must be 1 to 63 lower-case letters, digits and inner hyphens");
 
     private static bool? Persistent(Fields fields, JsonObject? metadata) =>

@@ -11,7 +11,7 @@ namespace Miosa.Server.Sandboxes;
 internal sealed class SandboxList(Database database, SandboxView view, WorkspaceSet workspaces)
 {
     /// <param name="inWorkspace">Id of a workspace that the list is of; null for the list of the tenant, which the query may narrow.</param>
-    public async Task<(Page<SandboxInfo>? Page, Refusal? Refusal)> ReadAsync(HttpContext context, string? inWorkspace = null, string kind = "sandbox")
+    public async Task<(Page<SandboxInfo>? Page, Refusal? Refusal)> ReadAsync(HttpContext context, string? inWorkspace = null)
     {
         var query = context.Request.Query;
         var fields = new Fields([]);
@@ -24,7 +24,7 @@ internal sealed class SandboxList(Database database, SandboxView view, Workspace
         var caller = context.Caller();
         var tenant = caller.TenantId;
         await using var db = database.Read();
-        var rows = db.Machines.Where(m => m.TenantId == tenant && m.Kind == kind);
+        var rows = db.Machines.Where(m => m.TenantId == tenant && m.Kind == MachineKind.Sandbox);
         rows = states.Count == 0 ? rows.Where(m => m.State != MachineState.Destroyed) : rows.Where(m => states.Contains(m.State));
         if ((inWorkspace ?? Paging.Text(query, "workspace_id")) is { } named)
         {
@@ -75,7 +75,7 @@ internal sealed class SandboxList(Database database, SandboxView view, Workspace
         {
             if (name == "all")
                 return ([.. Enum.GetValues<MachineState>()], null);
-            if (MachineStateNames.Parse(name) is not { } state)
+            if (MachineStateNames.Parse(name) is not { } state || state == MachineState.Starting)
                 return (states, Refusal.Invalid("state", $"must be of provisioning, running, paused, error, destroyed, all; got \"{name}\""));
             states.Add(state);
         }

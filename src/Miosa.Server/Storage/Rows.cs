@@ -96,8 +96,16 @@ internal sealed record PreviewRow
     public required string MachineId { get; init; }
     public required int Port { get; init; }
     public required bool IsPublic { get; init; }
+
+    /// <summary>The word that the owner of a computer said; null where the computer's own counts, and for sandboxes.</summary>
+    public string? Visibility { get; init; }
     public string? Name { get; init; }
     public required DateTimeOffset CreatedAt { get; init; }
+    public DateTimeOffset? UpdatedAt { get; init; }
+
+    /// <summary>Whether it opens without a key or a token.</summary>
+    public bool IsOpen(Lifecycle.Machine machine) =>
+        machine.IsComputer ? (Visibility ?? machine.Visibility) == ComputerVisibility.Public : IsPublic;
 }
 
 /// <summary>A secret that opens previews of a machine; only its hash is kept.</summary>

@@ -2,6 +2,7 @@ using System.Text.Json;
 using System.Text.Json.Nodes;
 using Microsoft.Data.Sqlite;
 using Microsoft.EntityFrameworkCore;
+using Miosa.Server.Computers;
 using Miosa.Server.Host;
 using Miosa.Server.Lifecycle;
 using Miosa.Server.Metering;
@@ -14,7 +15,7 @@ namespace Miosa.Server.Workspaces;
 
 /// <summary>The group Workspaces of the contract, without members and invitations.</summary>
 internal sealed class WorkspaceEndpoints(
-    WorkspaceSet workspaces, SandboxFields sandboxFields, SandboxList sandboxes, TenantDefaults tenantDefaults, UsageView usage, Database database, TimeProvider time)
+    WorkspaceSet workspaces, SandboxFields sandboxFields, SandboxList sandboxes, ComputerList computers, TenantDefaults tenantDefaults, UsageView usage, Database database, TimeProvider time)
 {
     public static void Map(IEndpointRouteBuilder api)
     {
@@ -27,8 +28,8 @@ internal sealed class WorkspaceEndpoints(
         api.Map("PUT", "/workspaces/{workspace_id}/settings", it.SetSettingsAsync).Needs(Scopes.WorkspacesWrite);
         api.Map("GET", "/workspaces/{workspace_id}/stats", it.StatsAsync).Needs(Scopes.WorkspacesRead);
         api.Map("GET", "/workspaces/{workspace_id}/usage", it.UsageAsync).Needs(Scopes.UsageRead);
-        api.Map("GET", "/workspaces/{workspace_id}/sandboxes", context => it.MachinesAsync(context, "sandbox")).Needs(Scopes.SandboxesRead);
-        api.Map("GET", "/workspaces/{workspace_id}/computers", context => it.MachinesAsync(context, "computer")).Needs(Scopes.ComputersRead);
+        api.Map("GET", "/workspaces/{workspace_id}/sandboxes", it.SandboxesAsync).Needs(Scopes.SandboxesRead);
+        api.Map("GET", "/workspaces/{workspace_id}/computers", it.ComputersAsync).Needs(Scopes.ComputersRead);
     }
 
     private async Task<IResult> ListAsync(HttpContext context)
@@ -152,12 +153,20 @@ internal sealed class WorkspaceEndpoints(
             WireJson.Default.WorkspaceUsage));
     }
 
-    private async Task<IResult> MachinesAsync(HttpContext context, string kind)
+    private async Task<IResult> SandboxesAsync(HttpContext context)
     {
         if (Find(context) is not { } row)
             return NotFound();
-        var (page, refusal) = await sandboxes.ReadAsync(context, row.Id, kind);
+        var (page, refusal) = await sandboxes.ReadAsync(context, row.Id);
         return page is null ? Reply.Refuse(refusal ?? Refusal.Internal()) : Reply.List(page, WireJson.Default.PageSandboxInfo);
+    }
+
+    private async Task<IResult> ComputersAsync(HttpContext context)
+    {
+        if (Find(context) is not { } row)
+            return NotFound();
+        var (page, refusal) = await computers.ReadAsync(context, row.Id);
+        return page is null ? Reply.Refuse(refusal ?? Refusal.Internal()) : Reply.List(page, WireJson.Default.PageComputerInfo);
     }
 
     private async Task<IResult> ChangeAsync(WorkspaceRow row, Func<WorkspaceRow, WorkspaceRow> change, CancellationToken ct)

@@ -208,6 +208,9 @@ namespace Miosa.Server.Storage.Migrations
                     b.Property<string>("AgentRuntimeProfileId")
                         .HasColumnType("TEXT");
 
+                    b.Property<string>("AgentSessionId")
+                        .HasColumnType("TEXT");
+
                     b.Property<bool>("AlwaysOn")
                         .HasColumnType("INTEGER");
 
@@ -219,6 +222,9 @@ namespace Miosa.Server.Storage.Migrations
 
                     b.Property<long>("CreatedAt")
                         .HasColumnType("INTEGER");
+
+                    b.Property<string>("DesktopError")
+                        .HasColumnType("TEXT");
 
                     b.Property<long?>("DestroyedAt")
                         .HasColumnType("INTEGER");
@@ -253,6 +259,9 @@ namespace Miosa.Server.Storage.Migrations
                     b.Property<string>("ExternalWorkspaceId")
                         .HasColumnType("TEXT");
 
+                    b.Property<bool>("HasDesktop")
+                        .HasColumnType("INTEGER");
+
                     b.Property<int>("IdleTimeoutSec")
                         .HasColumnType("INTEGER");
 
@@ -278,6 +287,9 @@ namespace Miosa.Server.Storage.Migrations
 
                     b.Property<string>("Metadata")
                         .IsRequired()
+                        .HasColumnType("TEXT");
+
+                    b.Property<string>("MissingApps")
                         .HasColumnType("TEXT");
 
                     b.Property<string>("Name")
@@ -318,8 +330,17 @@ namespace Miosa.Server.Storage.Migrations
                     b.Property<long?>("RunningSince")
                         .HasColumnType("INTEGER");
 
+                    b.Property<int?>("ScreenHeight")
+                        .HasColumnType("INTEGER");
+
+                    b.Property<int?>("ScreenWidth")
+                        .HasColumnType("INTEGER");
+
                     b.Property<byte[]>("SealedEnv")
                         .HasColumnType("BLOB");
+
+                    b.Property<string>("SelectedApps")
+                        .HasColumnType("TEXT");
 
                     b.Property<string>("Size")
                         .HasColumnType("TEXT");
@@ -360,6 +381,9 @@ namespace Miosa.Server.Storage.Migrations
                     b.Property<int>("Vcpus")
                         .HasColumnType("INTEGER");
 
+                    b.Property<string>("Visibility")
+                        .HasColumnType("TEXT");
+
                     b.Property<string>("WorkspaceId")
                         .HasColumnType("TEXT");
 
@@ -374,7 +398,7 @@ namespace Miosa.Server.Storage.Migrations
                     b.HasIndex("TenantId", "Name")
                         .IsUnique()
                         .HasDatabaseName("ux_machines_name")
-                        .HasFilter("State <> 'destroyed' AND Name IS NOT NULL");
+                        .HasFilter("State <> 'destroyed' AND Name IS NOT NULL AND Kind = 'sandbox'");
 
                     b.HasIndex("TenantId", "Slug")
                         .IsUnique()
@@ -972,6 +996,12 @@ namespace Miosa.Server.Storage.Migrations
 
                     b.Property<string>("TenantId")
                         .IsRequired()
+                        .HasColumnType("TEXT");
+
+                    b.Property<long?>("UpdatedAt")
+                        .HasColumnType("INTEGER");
+
+                    b.Property<string>("Visibility")
                         .HasColumnType("TEXT");
 
                     b.HasKey("Id");
