@@ -167,6 +167,24 @@ public sealed partial class ComputerCallTests
         Assert.Equal("error", failure.Code);
     }
 
+    [Theory]
+    [ClassData(typeof(Twins))]
+    public async Task Time_that_a_call_takes_by_design_is_no_silence(bool async)
+    {
+        await using var server = await ScriptedServer.StartAsync();
+        var clock = new TestClock();
+        using var client = server.Then(200, One).Then(200, Ok).Then(200, Ok).Client(clock, timeout: TimeSpan.FromSeconds(5));
+        var computer = await client.Computers.GetAsync("cmp_1", TestContext.Current.CancellationToken);
+        clock.Limits.Clear();
+
+        await Twins.CallAsync(async, () => computer.Desktop.Wait(TimeSpan.FromSeconds(60)), () => computer.Desktop.WaitAsync(TimeSpan.FromSeconds(60)));
+        Assert.All(clock.Limits, limit => Assert.Equal(TimeSpan.FromSeconds(65), limit));
+        clock.Limits.Clear();
+        await Twins.CallAsync(
+            async, () => computer.Desktop.Type("abcd", TimeSpan.FromSeconds(1)), () => computer.Desktop.TypeAsync("abcd", TimeSpan.FromSeconds(1)));
+        Assert.All(clock.Limits, limit => Assert.Equal(TimeSpan.FromSeconds(9.002), limit));
+    }
+
     [Fact]
     public void What_cannot_be_right_is_refused_before_it_is_sent()
     {

@@ -33,6 +33,7 @@ internal static class AuditActions
 
     /// <summary>Some clients run the commands of a sandbox there.</summary>
     private const string OfSandbox = "/computers/{sandbox_id}";
+    private const string Desktop = Computer + "/desktop";
 
     public static IReadOnlyList<(AuditAction Action, string[] Routes)> Table { get; } =
     [
@@ -97,6 +98,18 @@ internal static class AuditActions
         Changes("computer.port.expose", "computer.port.exposed", $"POST {Computer}/ports", $"PATCH {Computer}/ports/{{port}}", $"PUT {Computer}/ports/{{port}}"),
         Changes("computer.port.close", "computer.port.closed", $"DELETE {Computer}/ports/{{port}}"),
 
+        Reaches("computer.desktop.input", "computer.desktop.used", "click", "double-click", "double_click", "right-click", "move", "mouse-down", "mouse-up", "drag", "scroll", "type", "key",
+            "key-down", "key-up", "hotkey").Under($"POST {Desktop}/"),
+        Reaches("computer.desktop.clipboard.set", "computer.desktop.clipboard.set", $"POST {Desktop}/clipboard", $"PUT {Desktop}/clipboard"),
+        Reaches("computer.desktop.wallpaper.set", "computer.desktop.wallpaper.set", $"POST {Desktop}/wallpaper", $"PUT {Desktop}/wallpaper"),
+        Reaches("computer.desktop.window.change", "computer.desktop.window.changed", "focus", "{window_id}/focus", "{window_id}/maximize", "{window_id}/minimize", "{window_id}/close", "{window_id}/move",
+            "{window_id}/resize").Under($"POST {Desktop}/window/"),
+        Reaches("computer.desktop.launch", "computer.desktop.launched", $"POST {Desktop}/launch"),
+        Changes("computer.stream_token.create", "computer.stream_token.created", $"POST {Computer}/stream-token", $"GET {Computer}/vnc-credentials", $"GET {Computer}/embed",
+            $"GET {Desktop}/vnc", $"POST {Desktop}/vnc"),
+        Changes("computer.viewer_password.rotate", "computer.viewer_password.rotated", $"POST {Computer}/viewer-password/rotate"),
+        Reaches("computer.viewer.open", "computer.viewer.opened", $"GET {Desktop}/vnc/ws"),
+
         Changes("api_key.create", "api_key.created", "POST /api-keys", "POST /api-keys/scoped", "POST /admin/tenants/{tenant_id}/keys"),
         Changes("api_key.revoke", "api_key.revoked", "DELETE /api-keys/{key_id}", "POST /api-keys/{key_id}/revoke", "DELETE /admin/tenants/{tenant_id}/keys/{key_id}"),
         Changes("scoped_token.create", "scoped_token.created", "POST /tokens/scoped"),
@@ -130,7 +143,8 @@ internal static class AuditActions
     ];
 
     /// <summary>They only ask, with a body.</summary>
-    private static readonly FrozenSet<string> Questions = ((string[])[$"POST {Sandbox}/files/stat", "POST /sandbox-templates/validate"]).ToFrozenSet();
+    private static readonly FrozenSet<string> Questions = ((string[])[$"POST {Sandbox}/files/stat", "POST /sandbox-templates/validate",
+        $"POST {Desktop}/screenshot/region", $"POST {Computer}/screenshot-region", $"POST {Desktop}/wait"]).ToFrozenSet();
 
     private static readonly FrozenDictionary<string, AuditAction> ByRoute =
         Table.SelectMany(line => line.Routes.Select(route => KeyValuePair.Create(route, line.Action))).ToFrozenDictionary();
@@ -171,6 +185,9 @@ internal static class AuditActions
 
     private static bool IsChange(string method, RouteAccess? access) => method is not ("GET" or "HEAD")
         || access?.Scope is { Length: > 0 } scope && (scope.EndsWith(":write", StringComparison.Ordinal) || scope is Scopes.SandboxesCreate or Scopes.SandboxesExec);
+
+    /// <summary>Routes that differ in their end alone.</summary>
+    private static (AuditAction Action, string[] Routes) Under(this (AuditAction Action, string[] Routes) line, string start) => (line.Action, [.. line.Routes.Select(end => start + end)]);
 
     private static (AuditAction Action, string[] Routes) Changes(string action, string past, params string[] routes) =>
         (new AuditAction(action, past, AuditWrite.BeforeAnswer), routes);

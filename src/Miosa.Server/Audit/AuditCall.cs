@@ -18,7 +18,7 @@ internal sealed class AuditCall(HttpContext context, AuditAction action, AuditLo
     private const int ShownOfSecret = 12;
 
     /// <summary>How secrets begin; somebody may send one where an id belongs.</summary>
-    private static readonly string[] SecretStarts = ["msk_", "mp_", "ms_", "miosa_pv_", "whsec_", "sset_", "eyJ"];
+    private static readonly string[] SecretStarts = ["msk_", "mp_", "ms_", "miosa_pv_", "mst_", "whsec_", "sset_", "eyJ"];
 
     private Caller? caller;
     private string? keyName;

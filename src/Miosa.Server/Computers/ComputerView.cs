@@ -1,12 +1,13 @@
 using System.Text.Json.Nodes;
 using Miosa.Server.Lifecycle;
 using Miosa.Server.Previews;
+using Miosa.Server.Viewer;
 using Miosa.Server.Workspaces;
 
 namespace Miosa.Server.Computers;
 
 /// <summary>A computer as the wire tells it.</summary>
-internal sealed class ComputerView(PreviewView previews, WorkspaceSet workspaces)
+internal sealed class ComputerView(PreviewView previews, WorkspaceSet workspaces, ViewerAddress viewers)
 {
     /// <summary>The clients know no other: a word of the server's own would make a whole list fail.</summary>
     private static readonly string[] KnownSizes = ["xs", "small", "medium", "large", "xl"];
@@ -64,5 +65,5 @@ internal sealed class ComputerView(PreviewView previews, WorkspaceSet workspaces
     }
 
     /// <summary>The page that shows the desktop; null for a computer without one.</summary>
-    public string? ViewerOf(Machine row) => null;
+    public string? ViewerOf(Machine row) => viewers.PageOf(row);
 }

@@ -71,6 +71,8 @@ internal sealed record ServerSettings
     /// <summary>Folder of more certificates, <c>NAME.crt</c> and <c>NAME.key</c>, chosen by the host name that a client asks for.</summary>
     public string? TlsFolder { get; init; }
 
+    /// <summary>Sites that may show the live view in a frame, separated by spaces; <c>*</c> is every one.</summary>
+    public string ViewerFrames { get; init; } = "*";
     public int MaxWebhooks { get; init; } = 100;
     public string WebhookAllow { get; init; } = "";
     public int WebhooksAtOnce { get; init; } = 256;

@@ -76,6 +76,7 @@ internal static partial class SettingsTable
         Text("public-suffix-file", "list of the names under which anybody may register, of Debian's package publicsuffix", (s, v) => s with { PublicSuffixFile = v }),
         Text("tls-cert", "PEM file of the certificate, with its chain, for https addresses in --urls", (s, v) => s with { TlsCert = v }),
         Text("tls-key", "PEM file of the certificate's key", (s, v) => s with { TlsKey = v }),
+        Text("viewer-frames", "sites that may show the live view of a computer in a frame: origins such as https://app.example.com separated by spaces, * for every one, none for no one", (s, v) => s with { ViewerFrames = FramesOf(v) }),
         Number("max-webhooks", "most webhooks of one tenant", 0, 100_000, (s, v) => s with { MaxWebhooks = v }),
         Text("webhook-allow", "private addresses that webhooks may be sent to: host, host:port or range, separated by commas", (s, v) => s with { WebhookAllow = v }),
         Number("webhooks-at-once", "deliveries under way at the same time; as many again for targets that are slow or fail", 1, 10_000, (s, v) => s with { WebhooksAtOnce = v }),
@@ -136,6 +137,20 @@ internal static partial class SettingsTable
         {
             throw new SettingsException($"{where}: {e.Message}");
         }
+    }
+
+    /// <summary>As the policy of the page names them.</summary>
+    private static string FramesOf(string text)
+    {
+        if (text is "*" or "none")
+            return text == "*" ? text : "'none'";
+        var origins = text.Split([' ', ','], StringSplitOptions.RemoveEmptyEntries);
+        foreach (var origin in origins)
+        {
+            if (!Uri.TryCreate(origin, UriKind.Absolute, out var uri) || uri.Scheme is not ("http" or "https") || uri.GetLeftPart(UriPartial.Authority) != origin.TrimEnd('/'))
+                throw new FormatException($"must be origins such as https://app.example.com, *, or none, got \"{origin}\"");
+        }
+        return string.Join(' ', origins.Select(origin => origin.TrimEnd('/')).Prepend("'self'"));
     }
 
     private static Setting Text(string name, string says, Func<ServerSettings, string, ServerSettings> apply) =>

@@ -59,6 +59,9 @@ internal sealed partial class ApiKeys(
         return found.Caller is null ? found : found with { Caller = caller, TokenEnds = caller.ExpiresAt };
     }
 
+    /// <summary>A key by its id, held like that of any request: for what it made and what ends with it.</summary>
+    public ValueTask<Credential> OfIdAsync(string id, System.Net.IPAddress? address, CancellationToken ct) => HoldAsync(text: null, id, address, ct);
+
     /// <summary>Ends what was revoked since the last look, if anything was. After a revocation in this process it is awaited before the answer goes out.</summary>
     public async Task LookAgainAsync(CancellationToken ct)
     {

@@ -10,6 +10,7 @@ internal enum AdmitFor
     FileRead,
     FileWrite,
     Preview,
+    Desktop,
 }
 
 /// <summary>Either a refusal, or the road to the guest of a running machine. The machine stays busy until the request ends.</summary>

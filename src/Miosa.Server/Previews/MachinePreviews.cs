@@ -24,9 +24,13 @@ internal sealed class MachinePreviews
     /// <summary>Requests at a time to one machine: more would take the streams that commands and files need.</summary>
     public const int MaxOpen = 400;
 
+    /// <summary>Viewers at a time of one computer.</summary>
+    public const int MaxViewers = 32;
+
     private volatile IReadOnlyList<Live<PreviewRow>> previews = [];
     private volatile IReadOnlyList<Live<PreviewGrantRow>> grants = [];
     private int open;
+    private int watching;
 
     /// <summary>By the order of their making.</summary>
     public IReadOnlyList<Live<PreviewRow>> All => previews;
@@ -38,16 +42,24 @@ internal sealed class MachinePreviews
     public Live<PreviewRow>? Find(string id) => previews.FirstOrDefault(p => p.Row.Id == id);
 
     /// <summary>The secret whose hash this is, if it opens the port now. Every secret is compared in the same time.</summary>
-    public Live<PreviewGrantRow>? Open(byte[] hash, int port, DateTimeOffset now)
+    public Live<PreviewGrantRow>? Open(byte[] hash, int port, DateTimeOffset now) =>
+        Find(hash, now) is { } found && !IsOfViewer(found.Row) && (found.Row.Port is null || found.Row.Port == port) ? found : null;
+
+    /// <summary>The stream token whose hash this is, if it is good now.</summary>
+    public Live<PreviewGrantRow>? OpenStream(byte[] hash, DateTimeOffset now) => Find(hash, now) is { Row.Kind: nameof(GrantKind.Stream) } found ? found : null;
+
+    /// <summary>The viewer password, if one was set.</summary>
+    public Live<PreviewGrantRow>? ViewerPassword => grants.LastOrDefault(g => g.Row.Kind == nameof(GrantKind.ViewerPassword));
+
+    public bool TryWatch()
     {
-        Live<PreviewGrantRow>? found = null;
-        foreach (var grant in grants)
-        {
-            if (CryptographicOperations.FixedTimeEquals(grant.Row.Hash, hash))
-                found = grant;
-        }
-        return found is { Row: { } row } && !(row.ExpiresAt <= now) && (row.Port is null || row.Port == port) ? found : null;
+        if (Interlocked.Increment(ref watching) <= MaxViewers)
+            return true;
+        Unwatch();
+        return false;
     }
+
+    public void Unwatch() => Interlocked.Decrement(ref watching);
 
     public bool TryEnter()
     {
@@ -81,4 +93,17 @@ internal sealed class MachinePreviews
         grants = [.. grants.Except(gone)];
         gone.ForEach(g => g.Dispose());
     }
+
+    private Live<PreviewGrantRow>? Find(byte[] hash, DateTimeOffset now)
+    {
+        Live<PreviewGrantRow>? found = null;
+        foreach (var grant in grants)
+        {
+            if (CryptographicOperations.FixedTimeEquals(grant.Row.Hash, hash))
+                found = grant;
+        }
+        return found is not null && !(found.Row.ExpiresAt <= now) ? found : null;
+    }
+
+    private static bool IsOfViewer(PreviewGrantRow row) => row.Kind is nameof(GrantKind.Stream) or nameof(GrantKind.ViewerPassword);
 }

@@ -99,24 +99,64 @@ internal sealed class Previews(Database database, TimeProvider time) : IDisposab
             CreatedAt = now,
             ExpiresAt = expiresInSec is { } seconds ? now.AddSeconds(seconds) : null,
         };
-        Refusal? refusal = null;
+        var refusal = await AddAsync(machine, row, now, $"a {machine.Row.Kind} has at most {MaxGrants} tokens and links that are still good; revoke some first", ct);
+        return refusal is null ? (row, text, null) : (null, "", refusal);
+    }
+
+    /// <summary>A stream token; its text is known to nobody after this answer.</summary>
+    /// <param name="keyId">The key that asks, and with which the token ends.</param>
+    /// <param name="passwordId">Or the viewer password.</param>
+    public async Task<(PreviewGrantRow? Row, string Text, Refusal? Refusal)> GrantStreamAsync(
+        Resident machine, DateTimeOffset expiresAt, bool mayWrite, string? keyId, string? passwordId, CancellationToken ct)
+    {
+        var now = time.GetUtcNow();
+        var text = GrantText.New(GrantKind.Stream);
+        var row = new PreviewGrantRow
+        {
+            Id = Ids.New("pg"),
+            TenantId = machine.Row.TenantId,
+            MachineId = machine.Row.Id,
+            Kind = nameof(GrantKind.Stream),
+            KeyId = keyId,
+            PasswordId = passwordId,
+            MayWrite = mayWrite,
+            Prefix = text[..GrantText.ShownLength],
+            Hash = GrantText.HashOf(text) ?? throw new InvalidOperationException("a new secret is one of ours"),
+            CreatedAt = now,
+            ExpiresAt = expiresAt,
+        };
+        var refusal = await AddAsync(machine, row, now, $"a computer has at most {MaxGrants} stream tokens that are still good; ask for shorter ones, or wait until some end", ct);
+        return refusal is null ? (row, text, null) : (null, "", refusal);
+    }
+
+    /// <summary>A new viewer password; the one before, and what was got with it, ends.</summary>
+    public async Task<(PreviewGrantRow Row, string Text)> RotateViewerPasswordAsync(Resident machine, CancellationToken ct)
+    {
+        var text = GrantText.NewPassword();
+        var row = new PreviewGrantRow
+        {
+            Id = Ids.New("pg"),
+            TenantId = machine.Row.TenantId,
+            MachineId = machine.Row.Id,
+            Kind = nameof(GrantKind.ViewerPassword),
+            MayWrite = true,
+            Prefix = "",
+            Hash = GrantText.HashOfPassword(text),
+            CreatedAt = time.GetUtcNow(),
+        };
         await ChangeAsync(
             db =>
             {
-                db.PreviewGrants.Where(g => g.MachineId == machine.Row.Id && g.ExpiresAt <= now).ExecuteDelete();
-                if (db.PreviewGrants.Count(g => g.MachineId == machine.Row.Id) < MaxGrants)
-                    db.PreviewGrants.Add(row);
-                else
-                    refusal = new Refusal(ErrorCodes.QuotaExceeded, $"a {machine.Row.Kind} has at most {MaxGrants} tokens and links that are still good; revoke some first");
+                db.PreviewGrants.Where(g => g.MachineId == machine.Row.Id && (g.Kind == nameof(GrantKind.ViewerPassword) || g.PasswordId != null)).ExecuteDelete();
+                db.PreviewGrants.Add(row);
             },
             () =>
             {
-                machine.Previews.Drop((PreviewGrantRow g) => g.ExpiresAt <= now);
-                if (refusal is null)
-                    machine.Previews.Put(row);
+                machine.Previews.Drop((PreviewGrantRow g) => g.Kind == nameof(GrantKind.ViewerPassword) || g.PasswordId is not null);
+                machine.Previews.Put(row);
             },
             ct);
-        return refusal is null ? (row, text, null) : (null, "", refusal);
+        return (row, text);
     }
 
     public Task RevokeAsync(Resident machine, IReadOnlyCollection<string> ids, CancellationToken ct) => ChangeAsync(
@@ -125,6 +165,29 @@ internal sealed class Previews(Database database, TimeProvider time) : IDisposab
         ct);
 
     public void Dispose() => turn.Dispose();
+
+    /// <param name="full">What is said when there are too many.</param>
+    private async Task<Refusal?> AddAsync(Resident machine, PreviewGrantRow row, DateTimeOffset now, string full, CancellationToken ct)
+    {
+        Refusal? refusal = null;
+        await ChangeAsync(
+            db =>
+            {
+                db.PreviewGrants.Where(g => g.MachineId == machine.Row.Id && g.ExpiresAt <= now).ExecuteDelete();
+                if (db.PreviewGrants.Count(g => g.MachineId == machine.Row.Id) < MaxGrants)
+                    db.PreviewGrants.Add(row);
+                else
+                    refusal = new Refusal(ErrorCodes.QuotaExceeded, full);
+            },
+            () =>
+            {
+                machine.Previews.Drop((PreviewGrantRow g) => g.ExpiresAt <= now);
+                if (refusal is null)
+                    machine.Previews.Put(row);
+            },
+            ct);
+        return refusal;
+    }
 
     private async Task ChangeAsync(Action<ServerDb> write, Action adopt, CancellationToken ct)
     {

@@ -121,6 +121,12 @@ internal sealed record PreviewGrantRow
     /// <summary>The preview it belongs to and ends with; null for one of the whole machine.</summary>
     public string? PreviewId { get; init; }
 
+    /// <summary>The key that made a stream token, and with which it ends; null for one that was got with the viewer password.</summary>
+    public string? KeyId { get; init; }
+
+    /// <summary>The viewer password that a stream token was got with, and with which it ends.</summary>
+    public string? PasswordId { get; init; }
+
     /// <summary>The one port it opens; null for every port.</summary>
     public int? Port { get; init; }
     public required bool MayWrite { get; init; }

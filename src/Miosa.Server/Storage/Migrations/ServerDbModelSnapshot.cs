@@ -941,6 +941,9 @@ namespace Miosa.Server.Storage.Migrations
                         .IsRequired()
                         .HasColumnType("BLOB");
 
+                    b.Property<string>("KeyId")
+                        .HasColumnType("TEXT");
+
                     b.Property<string>("Kind")
                         .IsRequired()
                         .HasColumnType("TEXT");
@@ -951,6 +954,9 @@ namespace Miosa.Server.Storage.Migrations
 
                     b.Property<bool>("MayWrite")
                         .HasColumnType("INTEGER");
+
+                    b.Property<string>("PasswordId")
+                        .HasColumnType("TEXT");
 
                     b.Property<int?>("Port")
                         .HasColumnType("INTEGER");
