@@ -175,14 +175,14 @@ public sealed partial class ComputerCallTests
         var clock = new TestClock();
         using var client = server.Then(200, One).Then(200, Ok).Then(200, Ok).Client(clock, timeout: TimeSpan.FromSeconds(5));
         var computer = await client.Computers.GetAsync("cmp_1", TestContext.Current.CancellationToken);
-        clock.Limits.Clear();
+        var before = clock.Limits.Count;
 
         await Twins.CallAsync(async, () => computer.Desktop.Wait(TimeSpan.FromSeconds(60)), () => computer.Desktop.WaitAsync(TimeSpan.FromSeconds(60)));
-        Assert.All(clock.Limits, limit => Assert.Equal(TimeSpan.FromSeconds(65), limit));
-        clock.Limits.Clear();
+        Assert.All(clock.Limits.Skip(before), limit => Assert.Equal(TimeSpan.FromSeconds(65), limit));
+        before = clock.Limits.Count;
         await Twins.CallAsync(
             async, () => computer.Desktop.Type("abcd", TimeSpan.FromSeconds(1)), () => computer.Desktop.TypeAsync("abcd", TimeSpan.FromSeconds(1)));
-        Assert.All(clock.Limits, limit => Assert.Equal(TimeSpan.FromSeconds(9.002), limit));
+        Assert.All(clock.Limits.Skip(before), limit => Assert.Equal(TimeSpan.FromSeconds(9.002), limit));
     }
 
     [Fact]
