@@ -17,6 +17,9 @@ var groups = new Dictionary<string, Func<Report, Task>>
     ["webhooks"] = WebhookBench.RunAsync,
     ["readers"] = ReaderBench.RunAsync,
     ["usage"] = UsageBench.RunAsync,
+    ["desktop-create"] = DesktopCreateBench.RunAsync,
+    ["desktop"] = DesktopBench.RunAsync,
+    ["desktop-viewer"] = DesktopViewerBench.RunAsync,
     ["density"] = DensityBench.RunAsync,
 };
 if (args is [var wanted] && !groups.ContainsKey(wanted))

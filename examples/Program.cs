@@ -18,6 +18,7 @@ var stories = new Dictionary<string, Func<Task>>
     ["preview"] = Previews.RunAsync,
     ["quotas"] = UsersAndLimits.RunAsync,
     ["white-label"] = WhiteLabel.RunAsync,
+    ["desktop"] = DesktopAgent.RunAsync,
     ["lifecycle"] = Lifecycle.RunAsync,
 };
 
@@ -33,7 +34,7 @@ foreach (var name in chosen)
     {
         await run();
     }
-    catch (Exception failure) when (failure is MiosaException or ArgumentException)
+    catch (Exception failure) when (failure is MiosaException or ArgumentException or TimeoutException)
     {
         Console.Error.WriteLine($"{name}: {failure.Message}");
         return 1;

@@ -36,6 +36,8 @@ public sealed class MiosaClient : IDisposable, IAsyncDisposable
         ArgumentNullException.ThrowIfNull(options);
         pipeline = new Pipeline(options);
         Sandboxes = new Sandboxes(pipeline);
+        Computers = new Computers(pipeline);
+        Desktop = new Desktop(pipeline);
         SandboxTemplates = new SandboxTemplates(pipeline);
         ApiKeys = new ApiKeys(pipeline);
         AuditLog = new AuditLog(pipeline, "/audit-log");
@@ -55,6 +57,12 @@ public sealed class MiosaClient : IDisposable, IAsyncDisposable
 
     /// <summary>Create, find, list and destroy sandboxes.</summary>
     public Sandboxes Sandboxes { get; }
+
+    /// <summary>Create, find, list and delete computers: persistent machines with a graphical desktop.</summary>
+    public Computers Computers { get; }
+
+    /// <summary>The screens, mice and keyboards of computers, by the id of the computer.</summary>
+    public Desktop Desktop { get; }
 
     /// <summary>What sandboxes are made of: list, create, build and delete templates.</summary>
     public SandboxTemplates SandboxTemplates { get; }

@@ -37,6 +37,7 @@ public sealed partial class ExampleTests(LivePlatform platform)
     [InlineData("egress", "closed: [67][\\s\\S]*refused: dns example.org, policy")]
     [InlineData("quotas", "refused: max_concurrent is 1[\\s\\S]*1 of 1 running[\\s\\S]*proj_landing_page: [0-9.]+ vCPU-seconds, [0-9]+ cents")]
     [InlineData("white-label", "apps.studio-verde.test is yours[\\s\\S]*the page: <h1>soup, bread, figs</h1>[\\s\\S]*told and signed: sandbox.created of usr_maria[\\s\\S]*told and signed: sandbox.destroyed of usr_maria[\\s\\S]*usr_maria: [0-9.]+ vCPU-seconds")]
+    [InlineData("desktop", "cmp_[a-z0-9]+ runs after[\\s\\S]*01 [\\s\\S]*Click[\\s\\S]*the page says: Booked for Ada Lovelace: Zürich → 東京 🙂, at the window")]
     [InlineData("lifecycle", "now paused[\\s\\S]*now running[\\s\\S]*404 NOT_FOUND")]
     public async Task Story_runs_and_prints_what_it_tells(string story, string pattern)
     {

@@ -8,6 +8,7 @@ namespace Miosa.EndToEnd;
 public sealed class LivePlatform : IAsyncLifetime
 {
     private const string Image = "miosa-sandbox";
+    private const string Desktop = "miosa-desktop";
 
     private Server.Tests.NameServer? names;
     private Platform.Platform? platform;
@@ -20,7 +21,7 @@ public sealed class LivePlatform : IAsyncLifetime
     public async ValueTask InitializeAsync()
     {
         names = await Server.Tests.NameServer.StartAsync(Server.Tests.NameServer.FreePort());
-        platform = await Platform.Platform.StartAsync("e2e", 219, [Image], "--default-image", Image, "--dns-server", $"127.0.0.1:{names.Port}", "--webhook-allow", "127.0.0.1");
+        platform = await Platform.Platform.StartAsync("e2e", 219, [Image, Desktop], "--default-image", Image, "--dns-server", $"127.0.0.1:{names.Port}", "--webhook-allow", "127.0.0.1");
         BaseUrl = platform.ApiUrl;
         ApiKey = await platform.NewKeyAsync(await platform.NewTenantAsync("e2e"));
     }

@@ -30,7 +30,6 @@ internal static class AuditActions
 {
     private const string Sandbox = "/sandboxes/{sandbox_id}";
     private const string Computer = "/computers/{computer_id}";
-
     private const string Desktop = Computer + "/desktop";
 
     public static IReadOnlyList<(AuditAction Action, string[] Routes)> Table { get; } =

@@ -17,50 +17,50 @@ namespace Miosa;
 public sealed class SandboxFiles
 {
     private readonly Pipeline pipeline;
-    private readonly string id;
+    private readonly Machine machine;
 
-    internal SandboxFiles(Pipeline pipeline, string id) => (this.pipeline, this.id) = (pipeline, id);
+    internal SandboxFiles(Pipeline pipeline, Machine machine) => (this.pipeline, this.machine) = (pipeline, machine);
 
     /// <summary>Reads a whole file, as text or as bytes as the server judges it.</summary>
     /// <param name="path">The file.</param>
     /// <param name="cancellationToken">Ends the wait.</param>
     /// <returns>The content.</returns>
     public Task<FileContent> ReadAsync(string path, CancellationToken cancellationToken = default)
-        => pipeline.SendAsync(FileCalls.Read(id, path), cancellationToken);
+        => pipeline.SendAsync(FileCalls.Read(machine, path), cancellationToken);
 
     /// <inheritdoc cref="ReadAsync"/>
-    public FileContent Read(string path) => pipeline.Send(FileCalls.Read(id, path));
+    public FileContent Read(string path) => pipeline.Send(FileCalls.Read(machine, path));
 
     /// <summary>Reads a whole file as UTF-8, invalid bytes replaced, whatever the server takes it for.</summary>
     /// <param name="path">The file.</param>
     /// <param name="cancellationToken">Ends the wait.</param>
     /// <returns>The text.</returns>
     public Task<string> ReadTextAsync(string path, CancellationToken cancellationToken = default)
-        => pipeline.SendAsync(FileCalls.Read(id, path).To(AsText), cancellationToken);
+        => pipeline.SendAsync(FileCalls.Read(machine, path).To(AsText), cancellationToken);
 
     /// <inheritdoc cref="ReadTextAsync"/>
-    public string ReadText(string path) => pipeline.Send(FileCalls.Read(id, path).To(AsText));
+    public string ReadText(string path) => pipeline.Send(FileCalls.Read(machine, path).To(AsText));
 
     /// <summary>Reads a whole file as bytes, whatever the server takes it for.</summary>
     /// <param name="path">The file.</param>
     /// <param name="cancellationToken">Ends the wait.</param>
     /// <returns>The bytes.</returns>
     public Task<byte[]> ReadBytesAsync(string path, CancellationToken cancellationToken = default)
-        => pipeline.SendAsync(FileCalls.Read(id, path).To(AsBytes), cancellationToken);
+        => pipeline.SendAsync(FileCalls.Read(machine, path).To(AsBytes), cancellationToken);
 
     /// <inheritdoc cref="ReadBytesAsync"/>
-    public byte[] ReadBytes(string path) => pipeline.Send(FileCalls.Read(id, path).To(AsBytes));
+    public byte[] ReadBytes(string path) => pipeline.Send(FileCalls.Read(machine, path).To(AsBytes));
 
     /// <summary>Opens a file for reading while it arrives, for files of any size. Reads throw <see cref="ConnectionException"/> when the connection breaks.</summary>
     /// <param name="path">The file.</param>
     /// <param name="cancellationToken">Ends the wait for the first bytes; later reads have their own token.</param>
     /// <returns>The bytes, to be disposed; it cannot seek.</returns>
     public async Task<Stream> OpenReadAsync(string path, CancellationToken cancellationToken = default)
-        => await pipeline.OpenAsync(FileCalls.Open(id, path), async: true, cancellationToken, lifetime: CancellationToken.None).ConfigureAwait(false);
+        => await pipeline.OpenAsync(FileCalls.Open(machine, path), async: true, cancellationToken, lifetime: CancellationToken.None).ConfigureAwait(false);
 
     /// <inheritdoc cref="OpenReadAsync"/>
     public Stream OpenRead(string path)
-        => Pipeline.Finished(pipeline.OpenAsync(FileCalls.Open(id, path), async: false, CancellationToken.None, lifetime: CancellationToken.None));
+        => Pipeline.Finished(pipeline.OpenAsync(FileCalls.Open(machine, path), async: false, CancellationToken.None, lifetime: CancellationToken.None));
 
     /// <summary>Writes a text file as UTF-8; folders above it are made and an existing file is replaced.</summary>
     /// <param name="path">The file.</param>
@@ -69,11 +69,11 @@ public sealed class SandboxFiles
     /// <param name="cancellationToken">Ends the wait.</param>
     /// <returns>What was written.</returns>
     public Task<FileWriteResult> WriteAsync(string path, string content, string? mode = null, CancellationToken cancellationToken = default)
-        => pipeline.SendAsync(FileCalls.Write(id, path, Encoding.UTF8.GetBytes(content), mode), cancellationToken);
+        => pipeline.SendAsync(FileCalls.Write(machine, path, Encoding.UTF8.GetBytes(content), mode), cancellationToken);
 
     /// <inheritdoc cref="WriteAsync(string, string, string?, CancellationToken)"/>
     public FileWriteResult Write(string path, string content, string? mode = null)
-        => pipeline.Send(FileCalls.Write(id, path, Encoding.UTF8.GetBytes(content), mode));
+        => pipeline.Send(FileCalls.Write(machine, path, Encoding.UTF8.GetBytes(content), mode));
 
     /// <summary>Writes a file of bytes; folders above it are made and an existing file is replaced.</summary>
     /// <param name="path">The file.</param>
@@ -82,10 +82,10 @@ public sealed class SandboxFiles
     /// <param name="cancellationToken">Ends the wait.</param>
     /// <returns>What was written.</returns>
     public Task<FileWriteResult> WriteAsync(string path, ReadOnlyMemory<byte> content, string? mode = null, CancellationToken cancellationToken = default)
-        => pipeline.SendAsync(FileCalls.Write(id, path, content, mode), cancellationToken);
+        => pipeline.SendAsync(FileCalls.Write(machine, path, content, mode), cancellationToken);
 
     /// <inheritdoc cref="WriteAsync(string, ReadOnlyMemory{byte}, string?, CancellationToken)"/>
-    public FileWriteResult Write(string path, ReadOnlyMemory<byte> content, string? mode = null) => pipeline.Send(FileCalls.Write(id, path, content, mode));
+    public FileWriteResult Write(string path, ReadOnlyMemory<byte> content, string? mode = null) => pipeline.Send(FileCalls.Write(machine, path, content, mode));
 
     /// <summary>
     /// Writes a file while the stream is read, for content of any size. It is sent again after a refusal only when nothing of the stream was taken, or when it can
@@ -111,10 +111,10 @@ public sealed class SandboxFiles
     /// <param name="cancellationToken">Ends the wait.</param>
     /// <returns>The outcome file by file: a refused file is told in <see cref="WriteManyResult.Failed"/> and does not stop the others.</returns>
     public Task<WriteManyResult> WriteFilesAsync(IEnumerable<FileWriteItem> files, CancellationToken cancellationToken = default)
-        => pipeline.SendAsync(FileCalls.WriteFiles(id, files), cancellationToken);
+        => pipeline.SendAsync(FileCalls.WriteFiles(machine, files), cancellationToken);
 
     /// <inheritdoc cref="WriteFilesAsync"/>
-    public WriteManyResult WriteFiles(IEnumerable<FileWriteItem> files) => pipeline.Send(FileCalls.WriteFiles(id, files));
+    public WriteManyResult WriteFiles(IEnumerable<FileWriteItem> files) => pipeline.Send(FileCalls.WriteFiles(machine, files));
 
     /// <summary>Copies a file of this host into the sandbox, of any size.</summary>
     /// <param name="localPath">The file to read, on this host.</param>
@@ -152,11 +152,11 @@ public sealed class SandboxFiles
     /// <returns>The entries sorted by name, a folder before what is in it.</returns>
     public Task<IReadOnlyList<FileEntry>> ListAsync(
         string path = "/workspace", int depth = 1, bool includeHidden = true, CancellationToken cancellationToken = default)
-        => pipeline.SendAsync(FileCalls.List(id, path, depth, includeHidden), cancellationToken);
+        => pipeline.SendAsync(FileCalls.List(machine, path, depth, includeHidden), cancellationToken);
 
     /// <inheritdoc cref="ListAsync"/>
     public IReadOnlyList<FileEntry> List(string path = "/workspace", int depth = 1, bool includeHidden = true)
-        => pipeline.Send(FileCalls.List(id, path, depth, includeHidden));
+        => pipeline.Send(FileCalls.List(machine, path, depth, includeHidden));
 
     /// <summary>A folder and all below it as a tree.</summary>
     /// <param name="path">The folder; default <c>/workspace</c>.</param>
@@ -167,11 +167,11 @@ public sealed class SandboxFiles
     /// <returns>The folder itself with its children.</returns>
     public Task<FileTreeNode> TreeAsync(
         string path = "/workspace", bool recursive = false, int depth = 3, bool includeHidden = false, CancellationToken cancellationToken = default)
-        => pipeline.SendAsync(FileCalls.Tree(id, path, recursive ? 10 : depth, includeHidden), cancellationToken);
+        => pipeline.SendAsync(FileCalls.Tree(machine, path, recursive ? 10 : depth, includeHidden), cancellationToken);
 
     /// <inheritdoc cref="TreeAsync"/>
     public FileTreeNode Tree(string path = "/workspace", bool recursive = false, int depth = 3, bool includeHidden = false)
-        => pipeline.Send(FileCalls.Tree(id, path, recursive ? 10 : depth, includeHidden));
+        => pipeline.Send(FileCalls.Tree(machine, path, recursive ? 10 : depth, includeHidden));
 
     /// <summary>
     /// Follows what changes in a folder. The enumeration begins to watch with its first step; from then on nothing is missed, or an event of type
@@ -194,20 +194,20 @@ public sealed class SandboxFiles
     /// </example>
     public IAsyncEnumerable<FileWatchEvent> WatchDirAsync(
         string path = "/workspace", bool recursive = true, Action? started = null, CancellationToken cancellationToken = default)
-        => Feed.EnumerateAsync(() => new FileWatchFeed(pipeline, FileCalls.Watch(id, path, recursive), started), cancellationToken);
+        => Feed.EnumerateAsync(() => new FileWatchFeed(pipeline, FileCalls.Watch(machine, path, recursive), started), cancellationToken);
 
     /// <inheritdoc cref="WatchDirAsync"/>
     public IEnumerable<FileWatchEvent> WatchDir(string path = "/workspace", bool recursive = true, Action? started = null)
-        => Feed.Enumerate(() => new FileWatchFeed(pipeline, FileCalls.Watch(id, path, recursive), started));
+        => Feed.Enumerate(() => new FileWatchFeed(pipeline, FileCalls.Watch(machine, path, recursive), started));
 
     /// <summary>Facts about a path; a link at its end is not followed.</summary>
     /// <param name="path">The file, folder or link.</param>
     /// <param name="cancellationToken">Ends the wait.</param>
     /// <returns>Type, size, permissions and times.</returns>
-    public Task<FileStat> StatAsync(string path, CancellationToken cancellationToken = default) => pipeline.SendAsync(FileCalls.Stat(id, path), cancellationToken);
+    public Task<FileStat> StatAsync(string path, CancellationToken cancellationToken = default) => pipeline.SendAsync(FileCalls.Stat(machine, path), cancellationToken);
 
     /// <inheritdoc cref="StatAsync"/>
-    public FileStat Stat(string path) => pipeline.Send(FileCalls.Stat(id, path));
+    public FileStat Stat(string path) => pipeline.Send(FileCalls.Stat(machine, path));
 
     /// <summary>Deletes a file or a folder.</summary>
     /// <param name="path">What to delete.</param>
@@ -215,10 +215,10 @@ public sealed class SandboxFiles
     /// <param name="cancellationToken">Ends the wait.</param>
     /// <returns>Completes when it is gone.</returns>
     public Task DeleteAsync(string path, bool recursive = true, CancellationToken cancellationToken = default)
-        => pipeline.SendAsync(FileCalls.Delete(id, path, recursive), cancellationToken);
+        => pipeline.SendAsync(FileCalls.Delete(machine, path, recursive), cancellationToken);
 
     /// <inheritdoc cref="DeleteAsync"/>
-    public void Delete(string path, bool recursive = true) => pipeline.Send(FileCalls.Delete(id, path, recursive));
+    public void Delete(string path, bool recursive = true) => pipeline.Send(FileCalls.Delete(machine, path, recursive));
 
     /// <summary>Makes a folder; an existing folder is fine.</summary>
     /// <param name="path">The folder.</param>
@@ -227,10 +227,10 @@ public sealed class SandboxFiles
     /// <param name="cancellationToken">Ends the wait.</param>
     /// <returns>Completes when it exists.</returns>
     public Task MkdirAsync(string path, bool recursive = true, string? mode = null, CancellationToken cancellationToken = default)
-        => pipeline.SendAsync(FileCalls.Mkdir(id, path, recursive, mode), cancellationToken);
+        => pipeline.SendAsync(FileCalls.Mkdir(machine, path, recursive, mode), cancellationToken);
 
     /// <inheritdoc cref="MkdirAsync"/>
-    public void Mkdir(string path, bool recursive = true, string? mode = null) => pipeline.Send(FileCalls.Mkdir(id, path, recursive, mode));
+    public void Mkdir(string path, bool recursive = true, string? mode = null) => pipeline.Send(FileCalls.Mkdir(machine, path, recursive, mode));
 
     /// <summary>Moves or renames a file or folder; folders above the target are made. It is not retried once it may have begun.</summary>
     /// <param name="from">What to move.</param>
@@ -239,10 +239,10 @@ public sealed class SandboxFiles
     /// <param name="cancellationToken">Ends the wait.</param>
     /// <returns>Completes when it is moved.</returns>
     public Task MoveAsync(string from, string to, bool overwrite = true, CancellationToken cancellationToken = default)
-        => pipeline.SendAsync(FileCalls.Move(id, from, to, overwrite), cancellationToken);
+        => pipeline.SendAsync(FileCalls.Move(machine, from, to, overwrite), cancellationToken);
 
     /// <inheritdoc cref="MoveAsync"/>
-    public void Move(string from, string to, bool overwrite = true) => pipeline.Send(FileCalls.Move(id, from, to, overwrite));
+    public void Move(string from, string to, bool overwrite = true) => pipeline.Send(FileCalls.Move(machine, from, to, overwrite));
 
     /// <summary>Copies a file or folder within the sandbox; folders above the target are made.</summary>
     /// <param name="from">What to copy.</param>
@@ -251,10 +251,10 @@ public sealed class SandboxFiles
     /// <param name="cancellationToken">Ends the wait.</param>
     /// <returns>Completes when it is copied.</returns>
     public Task CopyAsync(string from, string to, bool overwrite = true, CancellationToken cancellationToken = default)
-        => pipeline.SendAsync(FileCalls.Copy(id, from, to, overwrite), cancellationToken);
+        => pipeline.SendAsync(FileCalls.Copy(machine, from, to, overwrite), cancellationToken);
 
     /// <inheritdoc cref="CopyAsync"/>
-    public void Copy(string from, string to, bool overwrite = true) => pipeline.Send(FileCalls.Copy(id, from, to, overwrite));
+    public void Copy(string from, string to, bool overwrite = true) => pipeline.Send(FileCalls.Copy(machine, from, to, overwrite));
 
     /// <summary>Changes permissions.</summary>
     /// <param name="path">The file or folder.</param>
@@ -262,10 +262,10 @@ public sealed class SandboxFiles
     /// <param name="cancellationToken">Ends the wait.</param>
     /// <returns>Completes when they are set.</returns>
     public Task ChmodAsync(string path, string mode, CancellationToken cancellationToken = default)
-        => pipeline.SendAsync(FileCalls.Chmod(id, path, mode), cancellationToken);
+        => pipeline.SendAsync(FileCalls.Chmod(machine, path, mode), cancellationToken);
 
     /// <inheritdoc cref="ChmodAsync"/>
-    public void Chmod(string path, string mode) => pipeline.Send(FileCalls.Chmod(id, path, mode));
+    public void Chmod(string path, string mode) => pipeline.Send(FileCalls.Chmod(machine, path, mode));
 
     private static string AsText(FileContent content) => content.Text ?? Encoding.UTF8.GetString(content.Bytes.Span);
 
@@ -274,7 +274,7 @@ public sealed class SandboxFiles
     private Call<FileWriteResult> WriteCall(string path, Stream content, string? mode, IProgress<long>? progress)
     {
         ArgumentNullException.ThrowIfNull(content);
-        return FileCalls.Write(id, path, new Upload(content, progress), mode);
+        return FileCalls.Write(machine, path, new Upload(content, progress), mode);
     }
 
     private async ValueTask<FileWriteResult> UploadAsync(string localPath, string path, IProgress<long>? progress, bool async, CancellationToken ct)
@@ -285,7 +285,7 @@ public sealed class SandboxFiles
 
     private async ValueTask<long> DownloadAsync(string path, string localPath, IProgress<long>? progress, bool async, CancellationToken ct)
     {
-        using var source = await pipeline.OpenAsync(FileCalls.Open(id, path), async, ct, lifetime: ct).ConfigureAwait(false);
+        using var source = await pipeline.OpenAsync(FileCalls.Open(machine, path), async, ct, lifetime: ct).ConfigureAwait(false);
         return await LocalFile.SaveAsync(source, localPath, progress, async, ct).ConfigureAwait(false);
     }
 
@@ -294,10 +294,10 @@ public sealed class SandboxFiles
     /// <param name="cancellationToken">Ends the wait.</param>
     /// <returns>The link; whoever has it can read what it names, as it is at that moment, while the sandbox lives.</returns>
     /// <example><code>var link = await sandbox.Files.ExportAsync("/workspace/report.pdf"); Console.WriteLine(link.Url);</code></example>
-    public Task<FileExport> ExportAsync(string path, CancellationToken cancellationToken = default) => pipeline.SendAsync(FileCalls.Export(id, path), cancellationToken);
+    public Task<FileExport> ExportAsync(string path, CancellationToken cancellationToken = default) => pipeline.SendAsync(FileCalls.Export(machine, path), cancellationToken);
 
     /// <inheritdoc cref="ExportAsync(string, CancellationToken)"/>
-    public FileExport Export(string path) => pipeline.Send(FileCalls.Export(id, path));
+    public FileExport Export(string path) => pipeline.Send(FileCalls.Export(machine, path));
 
     /// <summary>Makes a link to each of several files or folders and one to all of them as a tar.gz.</summary>
     /// <param name="paths">The paths, 1 to 50, at most 3000 bytes together.</param>
@@ -306,8 +306,8 @@ public sealed class SandboxFiles
     /// <param name="cancellationToken">Ends the wait.</param>
     /// <returns>The links, in the order of the paths.</returns>
     public Task<SandboxExport> ExportAsync(IReadOnlyList<string> paths, string? label = null, string? filename = null, CancellationToken cancellationToken = default)
-        => pipeline.SendAsync(FileCalls.Export(id, paths, label, filename), cancellationToken);
+        => pipeline.SendAsync(FileCalls.Export(machine, paths, label, filename), cancellationToken);
 
     /// <inheritdoc cref="ExportAsync(IReadOnlyList{string}, string?, string?, CancellationToken)"/>
-    public SandboxExport Export(IReadOnlyList<string> paths, string? label = null, string? filename = null) => pipeline.Send(FileCalls.Export(id, paths, label, filename));
+    public SandboxExport Export(IReadOnlyList<string> paths, string? label = null, string? filename = null) => pipeline.Send(FileCalls.Export(machine, paths, label, filename));
 }

@@ -29,6 +29,9 @@ internal record Call(HttpMethod Method, string Path)
     /// <summary>Raw bytes that are read while they are sent.</summary>
     public Upload? Upload { get; init; }
 
+    /// <summary><see cref="Bytes"/> or <see cref="Upload"/> go as the part <c>file</c> of a form.</summary>
+    public bool IsForm { get; init; }
+
     public Repeat Repeat { get; init; } = Repeat.Freely;
 
     public string Accept { get; init; } = "application/json";
@@ -39,6 +42,9 @@ internal record Call(HttpMethod Method, string Path)
 
     /// <summary>The server sends blanks or heartbeats at least every 15 s, so that a shorter silence says nothing.</summary>
     public bool IsKeptAlive { get; init; }
+
+    /// <summary>The work is known to take so long, in which the server says nothing; silence counts from then on.</summary>
+    public TimeSpan Takes { get; init; }
 
     public static byte[] Body<T>(T value, JsonTypeInfo<T> type) => JsonSerializer.SerializeToUtf8Bytes(value, type);
 
@@ -88,11 +94,13 @@ internal sealed record Call<T>(HttpMethod Method, string Path, Func<Answer, T> R
         Json = Json,
         Bytes = Bytes,
         Upload = Upload,
+        IsForm = IsForm,
         Repeat = Repeat,
         Accept = Accept,
         IdempotencyKey = IdempotencyKey,
         LastEventId = LastEventId,
         IsKeptAlive = IsKeptAlive,
+        Takes = Takes,
     };
 }
 

@@ -167,6 +167,8 @@ internal sealed class Pipeline : IDisposable
         var limit = options.Timeout;
         if (call.IsKeptAlive && limit != Timeout.InfiniteTimeSpan && limit < Call.KeepAliveSilence)
             limit = Call.KeepAliveSilence;
+        if (limit != Timeout.InfiniteTimeSpan)
+            limit += call.Takes;
         // The path without its query: query values are paths and names of the caller's, and messages end up in logs.
         var operation = $"{call.Method} {call.Path.Split('?')[0]}";
 
@@ -256,7 +258,7 @@ internal sealed class Pipeline : IDisposable
         };
         if (content is not null)
             content.Headers.ContentType = new MediaTypeHeaderValue(type);
-        return content;
+        return content is not null && call.IsForm ? new MultipartFormDataContent { { content, "file", "file" } } : content;
     }
 
     private static async ValueTask<byte[]> ReadAllAsync(AnswerStream stream, bool async, CancellationToken ct)

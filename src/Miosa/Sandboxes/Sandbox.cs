@@ -27,12 +27,12 @@ public sealed class Sandbox : IDisposable, IAsyncDisposable
     {
         this.pipeline = pipeline;
         this.info = info;
-        Files = new SandboxFiles(pipeline, info.Id);
+        Files = new SandboxFiles(pipeline, Machine.Sandbox(info.Id));
         Events = new SandboxEvents(pipeline, info.Id);
         Env = new SandboxEnv(pipeline, info.Id);
         Snapshots = new SandboxSnapshots(pipeline, info.Id);
         Processes = new SandboxProcesses(pipeline, info.Id);
-        Terminals = new SandboxTerminals(pipeline, info.Id);
+        Terminals = new SandboxTerminals(pipeline, Machine.Sandbox(info.Id));
         Previews = new SandboxPreviews(pipeline, info.Id);
         Shares = new SandboxShares(pipeline, info.Id);
     }

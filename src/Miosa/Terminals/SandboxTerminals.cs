@@ -19,11 +19,11 @@ namespace Miosa;
 public sealed class SandboxTerminals
 {
     private readonly Pipeline pipeline;
-    private readonly string id;
+    private readonly Machine machine;
 
-    internal SandboxTerminals(Pipeline pipeline, string id) => (this.pipeline, this.id) = (pipeline, id);
+    internal SandboxTerminals(Pipeline pipeline, Machine machine) => (this.pipeline, this.machine) = (pipeline, machine);
 
-    private string Path => SandboxCalls.Path(id) + "/terminal";
+    private string Path => machine.Path + "/terminal";
 
     /// <summary>Opens a terminal.</summary>
     /// <param name="request">Size, program, folder, environment; default: 80 × 24 and the sandbox's shell.</param>
@@ -73,12 +73,12 @@ public sealed class SandboxTerminals
     /// <exception cref="NotFoundException">The sandbox has no such terminal.</exception>
     /// <exception cref="ConnectionException">The server could not be reached.</exception>
     public async Task<TerminalStream> AttachAsync(string sessionId, CancellationToken cancellationToken = default) =>
-        new(await pipeline.ConnectAsync(PathOf(sessionId) + "/ws", cancellationToken).ConfigureAwait(false), sessionId);
+        new(await pipeline.ConnectAsync(PathOf(sessionId) + (machine.IsComputer ? "" : "/ws"), cancellationToken).ConfigureAwait(false), sessionId);
 
     private string PathOf(string sessionId)
     {
-        ArgumentException.ThrowIfNullOrEmpty(sessionId);
-        return Path + "/" + Uri.EscapeDataString(sessionId);
+        // An open terminal of a computer has another name than the collection.
+        return Call.Item(machine.IsComputer ? machine.Path + "/pty" : Path, sessionId);
     }
 
     private Call<TerminalSession> CreateCall(CreateTerminalRequest? request) => new(HttpMethod.Post, Path, static answer => answer.Object(WireJson.Default.TerminalSession))

@@ -1,0 +1,131 @@
+using System.Globalization;
+
+namespace Miosa.Bench;
+
+/// <summary>
+/// A computer from nothing to its first screenshot, cold and from the warm pool, against the same X server, window manager, panel and wallpaper started by hand,
+/// with <c>scrot</c> for the screenshot, in a machine that runs already. And what an idle computer costs the host.
+/// </summary>
+internal static class DesktopCreateBench
+{
+    public const string Image = "miosa-desktop";
+
+    private const int Rounds = 20;
+    private const int Warmups = 2;
+    private const int Idle = 5;
+
+    /// <summary>Prints the milliseconds from nothing to a written screenshot. Each round has a display of its own, so that none waits for the end of another.</summary>
+    private const string ByHand = """
+        import os, subprocess, sys, time
+        display = ':' + sys.argv[1]
+        env = dict(os.environ, DISPLAY=display, HOME='/home/user', XDG_RUNTIME_DIR='/tmp')
+        since = time.perf_counter()
+        quiet = dict(stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, env=env)
+        x = subprocess.Popen(['Xvnc', display, '-geometry', '1280x720', '-depth', '24', '-SecurityTypes', 'None', '-extension', 'GLX', '-rfbport', '-1',
+            '-rfbunixpath', '/tmp/by-hand.' + sys.argv[1], '-noreset'], **quiet)
+        while not os.path.exists('/tmp/.X11-unix/X' + sys.argv[1]):
+            time.sleep(0.002)
+        others = [subprocess.Popen(['openbox'], **quiet)]
+        while b'_NET_NUMBER_OF_DESKTOPS(CARDINAL) =' not in subprocess.run(['xprop', '-root', '_NET_NUMBER_OF_DESKTOPS'], env=env, capture_output=True).stdout:
+            time.sleep(0.005)
+        others.append(subprocess.Popen(['tint2'], **quiet))
+        subprocess.run(['feh', '--no-fehbg', '--bg-fill', '/usr/share/backgrounds/miosa.png'], **quiet)
+        while subprocess.run(['xdotool', 'search', '--onlyvisible', '--class', 'tint2'], **quiet).returncode:
+            time.sleep(0.005)
+        subprocess.run(['scrot', '-o', '/tmp/by-hand.png'], check=True, **quiet)
+        print((time.perf_counter() - since) * 1000)
+        for process in [*others, x]:
+            process.kill()
+        """;
+
+    public static async Task RunAsync(Report report)
+    {
+        await using (var bed = await Bed.WithAsync(Image, "--pool-size", "0"))
+        {
+            var (create, running, whole) = (new Times("  of it create (the call)"), new Times("  of it until running"), new Times("computer: create to first screenshot, cold"));
+            await ComputersAsync(bed, create, running, whole, pause: TimeSpan.Zero);
+            report.Add(whole);
+            report.Add(create);
+            report.Add(running);
+            await ByHandAsync(bed, whole, report);
+            await IdleAsync(bed, report);
+        }
+        await using (var bed = await Bed.WithAsync(Image, "--pool-size", "2"))
+        {
+            var (create, running, whole) = (new Times("  of it create (the call)"), new Times("  of it until running"), new Times("computer: create to first screenshot, warm pool"));
+            // The pool refills between users, as it would in life.
+            await ComputersAsync(bed, create, running, whole, pause: TimeSpan.FromSeconds(3));
+            report.Add(whole);
+            report.Add(create);
+            report.Add(running);
+        }
+    }
+
+    private static async Task ComputersAsync(Bed bed, Times create, Times running, Times whole, TimeSpan pause)
+    {
+        for (var i = -Warmups; i < Rounds; i++)
+        {
+            var (made, up, all) = (new Times(""), new Times(""), new Times(""));
+            var computer = await all.MeasureAsync(async () =>
+            {
+                var computer = await made.MeasureAsync(() => bed.Client.Computers.CreateAsync(size: "small"));
+                await up.MeasureAsync(() => computer.WaitUntilRunningAsync());
+                await computer.Desktop.ScreenshotAsync();
+                return computer;
+            });
+            await computer.DeleteAsync();
+            await Task.Delay(pause);
+            if (i < 0)
+                continue;
+            create.Add(made.Median);
+            running.Add(up.Median);
+            whole.Add(all.Median);
+        }
+    }
+
+    private static async Task ByHandAsync(Bed bed, Times ours, Report report)
+    {
+        // A machine without a desktop of ours: the same image as a sandbox.
+        await using var sandbox = await bed.Client.Sandboxes.CreateAsync(new CreateSandboxRequest { TemplateId = Image, Size = "small" });
+        await sandbox.Files.WriteAsync("/workspace/by-hand.py", ByHand);
+        var byHand = new Times("peer: Xvnc, openbox, tint2, feh, scrot by exec, machine up");
+        for (var i = -Warmups; i < Rounds; i++)
+        {
+            var ran = await sandbox.ExecAsync(["python3", "/workspace/by-hand.py", (50 + Warmups + i).ToString(CultureInfo.InvariantCulture)], timeout: TimeSpan.FromMinutes(1));
+            if (!ran.Success)
+                throw new InvalidOperationException($"the desktop by hand failed: {ran.Stderr}");
+            if (i >= 0)
+                byHand.Add(double.Parse(ran.Stdout, CultureInfo.InvariantCulture));
+        }
+        report.Add(byHand);
+        report.Ratio(ours, byHand);
+    }
+
+    private static async Task IdleAsync(Bed bed, Report report)
+    {
+        var first = await bed.Client.Computers.CreateAsync(size: "small");
+        await first.WaitUntilRunningAsync();
+        // What the second computer shares with the first is not its own.
+        await SettleAsync();
+        var (before, serverBefore) = (HostMemory.AvailableKb(), HostMemory.ResidentKb(bed.Platform.ServerPid));
+        var computers = new List<Computer>();
+        for (var i = 0; i < Idle; i++)
+        {
+            computers.Add(await bed.Client.Computers.CreateAsync(size: "small"));
+            await computers[^1].WaitUntilRunningAsync();
+        }
+        await SettleAsync();
+        report.Line(string.Create(CultureInfo.InvariantCulture,
+            $"an idle computer (1280x720, no application open) costs {(before - HostMemory.AvailableKb()) / 1024.0 / Idle:F1} MiB of host memory, everything counted (of it the server {(HostMemory.ResidentKb(bed.Platform.ServerPid) - serverBefore) / 1024.0 / Idle:F2})"));
+        foreach (var computer in (Computer[])[first, .. computers])
+            await computer.DeleteAsync();
+    }
+
+    /// <summary>Memory is counted after the kernel has taken back what launching left behind.</summary>
+    private static async Task SettleAsync()
+    {
+        await Task.Delay(TimeSpan.FromSeconds(5));
+        await File.WriteAllTextAsync("/proc/sys/vm/drop_caches", "3");
+        await Task.Delay(TimeSpan.FromSeconds(1));
+    }
+}

@@ -1,0 +1,36 @@
+using Miosa.Http;
+
+namespace Miosa;
+
+/// <summary>Waits until a computer has a status, by asking for it: there is no stream that says so. Asked often, since a warm one runs within a second.</summary>
+internal sealed class ComputerWait(Pipeline pipeline, string id, string wanted)
+{
+    private static readonly TimeSpan Poll = TimeSpan.FromMilliseconds(250);
+
+    public async ValueTask<Computer> RunAsync(TimeSpan timeout, Call<Computer> refresh, bool async, CancellationToken ct)
+    {
+        if (timeout <= TimeSpan.Zero)
+            throw new ArgumentOutOfRangeException(nameof(timeout), $"the wait must be positive, not '{timeout}'");
+        using var deadline = new CancellationTokenSource(timeout, pipeline.Clock);
+        using var either = CancellationTokenSource.CreateLinkedTokenSource(ct, deadline.Token);
+        var last = "unknown";
+        try
+        {
+            while (true)
+            {
+                var computer = await pipeline.SendAsync(refresh, async, either.Token).ConfigureAwait(false);
+                last = computer.Status;
+                if (last == wanted)
+                    return computer;
+                if (last == ComputerStatus.Error)
+                    throw new MiosaException($"computer '{id}' is in status error: {computer.Info.Error ?? "the server does not say why"}") { Code = last };
+                await pipeline.PauseAsync(Poll, async, either.Token).ConfigureAwait(false);
+            }
+        }
+        catch (OperationCanceledException) when (deadline.IsCancellationRequested && !ct.IsCancellationRequested)
+        {
+            var hint = last == ComputerStatus.Stopped ? "; a stopped computer runs only after a start" : "";
+            throw new TimeoutException($"computer '{id}' is not {wanted} after {timeout.TotalSeconds:0.###} s but {last}{hint}");
+        }
+    }
+}
