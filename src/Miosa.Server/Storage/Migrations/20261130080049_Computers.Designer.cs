@@ -10,8 +10,8 @@ using Miosa.Server.Storage;
 namespace Miosa.Server.Storage.Migrations
 {
     [DbContext(typeof(ServerDb))]
-    [Migration("20261130074550_ComputerServices")]
-    partial class ComputerServices
+    [Migration("20261130080049_Computers")]
+    partial class Computers
     {
         /// <inheritdoc />
         protected override void BuildTargetModel(ModelBuilder modelBuilder)
@@ -998,6 +998,9 @@ namespace Miosa.Server.Storage.Migrations
                         .IsRequired()
                         .HasColumnType("BLOB");
 
+                    b.Property<string>("KeyId")
+                        .HasColumnType("TEXT");
+
                     b.Property<string>("Kind")
                         .IsRequired()
                         .HasColumnType("TEXT");
@@ -1008,6 +1011,9 @@ namespace Miosa.Server.Storage.Migrations
 
                     b.Property<bool>("MayWrite")
                         .HasColumnType("INTEGER");
+
+                    b.Property<string>("PasswordId")
+                        .HasColumnType("TEXT");
 
                     b.Property<int?>("Port")
                         .HasColumnType("INTEGER");

@@ -27,6 +27,18 @@ namespace Miosa.Server.Storage.Migrations
                 nullable: true);
 
             migrationBuilder.AddColumn<string>(
+                name: "KeyId",
+                table: "preview_grants",
+                type: "TEXT",
+                nullable: true);
+
+            migrationBuilder.AddColumn<string>(
+                name: "PasswordId",
+                table: "preview_grants",
+                type: "TEXT",
+                nullable: true);
+
+            migrationBuilder.AddColumn<string>(
                 name: "AgentSessionId",
                 table: "machines",
                 type: "TEXT",
@@ -47,6 +59,12 @@ namespace Miosa.Server.Storage.Migrations
 
             migrationBuilder.AddColumn<string>(
                 name: "MissingApps",
+                table: "machines",
+                type: "TEXT",
+                nullable: true);
+
+            migrationBuilder.AddColumn<string>(
+                name: "RestoreFrom",
                 table: "machines",
                 type: "TEXT",
                 nullable: true);
@@ -75,17 +93,54 @@ namespace Miosa.Server.Storage.Migrations
                 type: "TEXT",
                 nullable: true);
 
+            migrationBuilder.CreateTable(
+                name: "services",
+                columns: table => new
+                {
+                    Id = table.Column<string>(type: "TEXT", nullable: false),
+                    TenantId = table.Column<string>(type: "TEXT", nullable: false),
+                    MachineId = table.Column<string>(type: "TEXT", nullable: false),
+                    Name = table.Column<string>(type: "TEXT", nullable: false),
+                    Command = table.Column<string>(type: "TEXT", nullable: false),
+                    WorkingDir = table.Column<string>(type: "TEXT", nullable: true),
+                    SealedEnv = table.Column<byte[]>(type: "BLOB", nullable: true),
+                    RestartPolicy = table.Column<string>(type: "TEXT", nullable: false),
+                    Port = table.Column<int>(type: "INTEGER", nullable: true),
+                    IsWanted = table.Column<bool>(type: "INTEGER", nullable: false),
+                    CreatedAt = table.Column<long>(type: "INTEGER", nullable: false),
+                    UpdatedAt = table.Column<long>(type: "INTEGER", nullable: false)
+                },
+                constraints: table =>
+                {
+                    table.PrimaryKey("PK_services", x => x.Id);
+                    table.ForeignKey(
+                        name: "FK_services_machines_MachineId",
+                        column: x => x.MachineId,
+                        principalTable: "machines",
+                        principalColumn: "Id",
+                        onDelete: ReferentialAction.Cascade);
+                });
+
             migrationBuilder.CreateIndex(
                 name: "ux_machines_name",
                 table: "machines",
                 columns: new[] { "TenantId", "Name" },
                 unique: true,
                 filter: "State <> 'destroyed' AND Name IS NOT NULL AND Kind = 'sandbox'");
+
+            migrationBuilder.CreateIndex(
+                name: "IX_services_MachineId_Name",
+                table: "services",
+                columns: new[] { "MachineId", "Name" },
+                unique: true);
         }
 
         /// <inheritdoc />
         protected override void Down(MigrationBuilder migrationBuilder)
         {
+            migrationBuilder.DropTable(
+                name: "services");
+
             migrationBuilder.DropIndex(
                 name: "ux_machines_name",
                 table: "machines");
@@ -97,6 +152,14 @@ namespace Miosa.Server.Storage.Migrations
             migrationBuilder.DropColumn(
                 name: "Visibility",
                 table: "previews");
+
+            migrationBuilder.DropColumn(
+                name: "KeyId",
+                table: "preview_grants");
+
+            migrationBuilder.DropColumn(
+                name: "PasswordId",
+                table: "preview_grants");
 
             migrationBuilder.DropColumn(
                 name: "AgentSessionId",
@@ -112,6 +175,10 @@ namespace Miosa.Server.Storage.Migrations
 
             migrationBuilder.DropColumn(
                 name: "MissingApps",
+                table: "machines");
+
+            migrationBuilder.DropColumn(
+                name: "RestoreFrom",
                 table: "machines");
 
             migrationBuilder.DropColumn(
