@@ -13,7 +13,7 @@ internal sealed unsafe class DesktopPart(string name)
 
     private readonly Queue<long> _starts = new();
     private readonly byte[] _tail = new byte[TailBytes];
-    private readonly byte[] _buffer = new byte[1024];
+    private readonly byte[] _buffer = new byte[TailBytes];
     private int _tailCount;
     private RunningCommand? _command;
 
