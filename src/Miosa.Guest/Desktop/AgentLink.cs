@@ -41,12 +41,13 @@ internal sealed unsafe class AgentLink
 {
     private const int StackBytes = 256 * 1024;
     private const int WriteMs = 5000;
+    private const int MaxEvent = 8192;
 
     private readonly int _input;
     private readonly int _output;
     private readonly Action<GuestDesktopEvent> _told;
     private readonly Action _broken;
-    private readonly SemaphoreSlim _turn = new(1, 1);
+    private readonly Turn _turn = new();
     private readonly object _gate = new();
     private readonly ManualEvent _readerEnded = new();
     private AgentAnswer? _answer;
@@ -79,7 +80,7 @@ internal sealed unsafe class AgentLink
     /// <summary>To be disposed of by the caller; the agent's refusal is an exception.</summary>
     public AgentAnswer Order(LinkOrder order, byte[] json, ReadOnlySpan<byte> data, int timeoutMs)
     {
-        if (!_turn.Wait(timeoutMs))
+        if (!_turn.TryTake(timeoutMs))
             throw new GuestFailure(GuestErrorCode.Busy, "the desktop is busy with another call");
         try
         {
@@ -95,7 +96,7 @@ internal sealed unsafe class AgentLink
         }
         finally
         {
-            _turn.Release();
+            _turn.Give();
         }
     }
 
@@ -176,6 +177,9 @@ internal sealed unsafe class AgentLink
         var head = stackalloc byte[LinkHeader.Bytes];
         if (!LinkPipe.TryRead(_output, head, LinkHeader.Bytes) || !LinkHeader.TryRead(new ReadOnlySpan<byte>(head, LinkHeader.Bytes), out var header))
             return false;
+        // Events wait in memory for hosts that read slowly: they must be small.
+        if (header.Kind == LinkKind.Event && (header.JsonBytes > MaxEvent || header.DataBytes != 0))
+            return false;
         var json = new byte[header.JsonBytes];
         fixed (byte* first = json)
         {
@@ -184,7 +188,7 @@ internal sealed unsafe class AgentLink
         }
         if (header.Kind == LinkKind.Event)
         {
-            if (header.DataBytes != 0 || JsonSerializer.Deserialize(json, GuestJson.Wire.GuestDesktopEvent) is not { } told)
+            if (JsonSerializer.Deserialize(json, GuestJson.Wire.GuestDesktopEvent) is not { } told)
                 return false;
             _told(told);
             return true;

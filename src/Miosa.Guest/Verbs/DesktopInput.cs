@@ -15,10 +15,10 @@ internal static class DesktopInput
     /// <summary>Characters in one order: a screenshot waits for so many at most.</summary>
     private const int PieceCharacters = 2000;
 
-    /// <summary>How long the characters of one order may take with a pause behind each.</summary>
-    private const int PieceMs = 500;
+    private const int MostTexts = 8;
 
-    private static readonly SemaphoreSlim s_turn = new(1, 1);
+    private static readonly Turn s_turn = new();
+    private static int s_texts;
 
     public static byte[] Pointer(GuestStream stream, ReadOnlySpan<byte> open)
     {
@@ -84,10 +84,20 @@ internal static class DesktopInput
         var call = Desktops.Call(open, GuestJson.Wire.TypeCall);
         if (call.DelayMs is < 0 or > DesktopLimits.MaxTypeDelayMs)
             throw GuestFailure.BadRequest($"delay_ms must be 0 to {DesktopLimits.MaxTypeDelayMs}, not {call.DelayMs}");
+        using var room = TakeRoom();
         // Every byte is looked at before the first is typed.
         var text = ReadText(stream);
         CheckText(text);
         return InTurn(() => Type(stream, call, text));
+    }
+
+    /// <summary>To be held while a text of a host is: the guest's heap has room for so many of the longest.</summary>
+    public static TextRoom TakeRoom()
+    {
+        if (Interlocked.Increment(ref s_texts) <= MostTexts)
+            return default;
+        Interlocked.Decrement(ref s_texts);
+        throw new GuestFailure(GuestErrorCode.Busy, MostTexts + " texts are under way already");
     }
 
     /// <summary>The body of a stream, as UTF-8 text of bounded size.</summary>
@@ -157,16 +167,19 @@ internal static class DesktopInput
 
     private static byte[] Type(GuestStream stream, TypeCall call, byte[] text)
     {
-        var piece = call.DelayMs == 0 ? PieceCharacters : Math.Clamp(PieceMs / call.DelayMs, 1, PieceCharacters);
+        // The pauses are made here, where they keep nobody from the agent.
+        var piece = call.DelayMs == 0 ? PieceCharacters : 1;
         var typed = 0;
         for (var at = 0; at < text.Length;)
         {
             if (stream.IsCancelled)
                 throw new StreamCancelledException();
             var end = EndOfPiece(text, at, piece);
-            using var answer = DesktopSession.Order(LinkOrder.Type, call, GuestJson.Wire.TypeCall, text.AsSpan(at, end - at));
+            using var answer = DesktopSession.Order(LinkOrder.Type, new DesktopCall(), GuestJson.Wire.DesktopCall, text.AsSpan(at, end - at));
             typed += Math.Clamp(answer.Read(GuestJson.Wire.TypeReply).Characters, 0, end - at);
             at = end;
+            if (call.DelayMs > 0 && at < text.Length)
+                Libc.Poll([], call.DelayMs);
         }
         return Desktops.Reply(new TypeReply { Characters = typed }, GuestJson.Wire.TypeReply);
     }
@@ -204,7 +217,7 @@ internal static class DesktopInput
 
     private static byte[] InTurn(Func<byte[]> input)
     {
-        if (!s_turn.Wait(TurnMs))
+        if (!s_turn.TryTake(TurnMs))
             throw new GuestFailure(GuestErrorCode.Busy, "another input is under way");
         try
         {
@@ -212,7 +225,7 @@ internal static class DesktopInput
         }
         finally
         {
-            s_turn.Release();
+            s_turn.Give();
         }
     }
 
@@ -234,5 +247,10 @@ internal static class DesktopInput
             throw GuestFailure.BadRequest($"{xName} must be 0 to {screen.Width - 1}, the width of the screen, not {x}");
         if (y < 0 || y >= screen.Height)
             throw GuestFailure.BadRequest($"{yName} must be 0 to {screen.Height - 1}, the height of the screen, not {y}");
+    }
+
+    internal readonly struct TextRoom : IDisposable
+    {
+        public void Dispose() => Interlocked.Decrement(ref s_texts);
     }
 }
