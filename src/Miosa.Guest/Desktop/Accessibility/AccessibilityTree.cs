@@ -8,7 +8,7 @@ namespace Miosa.Guest.Desktop.Accessibility;
 /// The tree of what is on the screen, as the applications tell it through AT-SPI.
 ///   1  the session's bus knows the accessibility bus and starts it; applications look at IsEnabled there
 ///   2  RegisterEvent makes them keep a cache, once for as long as we are connected
-///   3  every application is asked at once; all of them have <see cref="TotalMs"/>, and one that is silent for a second is given up
+///   3  every application is asked at once; all of them have <see cref="TotalMs"/>, and one that is silent for two seconds is given up
 ///   4  what does not show, lies outside the screen or is an empty wrapper goes; what is left is chosen breadth first up to the wanted number,
 ///      so that a huge page does not hide the window beside it
 /// </summary>

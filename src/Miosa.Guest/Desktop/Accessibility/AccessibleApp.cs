@@ -24,7 +24,7 @@ internal sealed class AccessibleApp(BusConnection bus, string name, TreeBudget b
     private const int RetryMs = 20;
 
     /// <summary>An application that answers nothing for so long is given up; one that does answer has its share of the whole time.</summary>
-    private const int SilenceMs = 1000;
+    private const int SilenceMs = 2000;
 
     /// <summary>Calls in flight at once: the bus limits what it keeps for us.</summary>
     private const int MaxInFlight = 1000;
