@@ -36,6 +36,14 @@ internal sealed partial class ServiceKeeper(
             beginning[resident.Row.Id] = StartAllAsync(resident, stopping.Token);
     }
 
+    /// <summary>Gives a computer that was made of another's disk the same services. It may have come up meanwhile, when it had none.</summary>
+    public async Task AdoptAsync(string fromMachine, string toMachine)
+    {
+        await services.CopyAsync(fromMachine, toMachine, time.GetUtcNow());
+        if (directory.Find(toMachine) is { Row.State: MachineState.Running } resident)
+            Begin(resident);
+    }
+
     private async Task StartAllAsync(Resident resident, CancellationToken ct)
     {
         await Task.Yield();
