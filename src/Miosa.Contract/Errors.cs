@@ -33,6 +33,12 @@ public static class ErrorCodes
     /// <summary>409: the state does not allow it, or a unique value is taken.</summary>
     public const string Conflict = "CONFLICT";
 
+    /// <summary>409: the call needs a computer that runs, and it is stopped, being made, starting or in error; the message says which and what to do.</summary>
+    public const string ComputerNotRunning = "COMPUTER_NOT_RUNNING";
+
+    /// <summary>409: the computer runs and has no desktop.</summary>
+    public const string DesktopNotAvailable = "DESKTOP_NOT_AVAILABLE";
+
     /// <summary>409: a workspace that still has machines cannot be deleted.</summary>
     public const string WorkspaceNotEmpty = "WORKSPACE_NOT_EMPTY";
 

@@ -76,7 +76,7 @@ internal sealed class Door
     /// <summary>A call begins; to be disposed of at its end. Calls that are for looking on do not hold the door open.</summary>
     public static Call Begin(string verb)
     {
-        var isHeld = verb is not (GuestVerb.FileWatch or GuestVerb.ProcessFollow or GuestVerb.TerminalAttach or GuestVerb.Suspend);
+        var isHeld = verb is not (GuestVerb.FileWatch or GuestVerb.ProcessFollow or GuestVerb.TerminalAttach or GuestVerb.DesktopWatch or GuestVerb.Suspend);
         lock (s_lock)
         {
             if (s_only is not { } door)

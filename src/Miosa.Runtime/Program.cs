@@ -25,6 +25,9 @@ try
     {
         case ["serve"]:
             return await new Daemon(settings).RunAsync();
+        case ["image", "archive", var name]:
+            ImageCommands.Archive(settings, name, recipe);
+            return 0;
         case ["image", ..]:
             using (DataVolume.Open(settings)) ImageCommands.Run(new ImageStore(settings), settings, [.. arguments.Words.Skip(1)], recipe);
             return 0;

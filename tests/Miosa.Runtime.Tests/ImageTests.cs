@@ -300,6 +300,37 @@ public sealed class ImageTests(RuntimeFixture runtime) : IDisposable
     }
 
     [Fact]
+    public void The_files_of_a_recipe_are_in_its_image_and_a_changed_one_makes_another()
+    {
+        var folder = Directory.CreateDirectory(layout.Path + "/recipe");
+        File.WriteAllText(folder + "/recipe.json", "{}");
+        Directory.CreateDirectory(folder + "/root/etc/deep");
+        File.WriteAllText(folder + "/root/etc/deep/file", "one");
+        File.WriteAllText(folder + "/root/etc/script", "#!/bin/sh\n");
+        // As a clone under another umask would have them.
+        File.SetUnixFileMode(folder + "/root/etc/deep/file", UnixFileMode.UserRead | UnixFileMode.UserWrite);
+        File.SetUnixFileMode(folder + "/root/etc/script", UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute);
+        File.CreateSymbolicLink(folder + "/root/etc/link", "/proc/version");
+        File.CreateSymbolicLink(folder + "/root/etc/folder", "deep");
+        string[] build = ["image", "build", name, "--recipe", folder.FullName, "--cache", layout.Path + "/cache"];
+        runtime.Command(build);
+
+        Assert.Equal("one", File.ReadAllText(Rootfs + "/etc/deep/file"));
+        Assert.Equal("/proc/version", new FileInfo(Rootfs + "/etc/link").LinkTarget);
+        Assert.Equal("deep", new FileInfo(Rootfs + "/etc/folder").LinkTarget);
+        Assert.Equal(UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.GroupRead | UnixFileMode.OtherRead, File.GetUnixFileMode(Rootfs + "/etc/deep/file"));
+        Assert.True(File.GetUnixFileMode(Rootfs + "/etc/script").HasFlag(UnixFileMode.OtherExecute));
+        Assert.True(File.Exists(Rootfs + "/bin/busybox"), "the system is gone");
+
+        runtime.Command(build);
+        Assert.Single(Directory.EnumerateFiles(layout.Path + "/cache"));
+        File.WriteAllText(folder + "/root/etc/deep/file", "two");
+        runtime.Command(build);
+        Assert.Equal("two", File.ReadAllText(Rootfs + "/etc/deep/file"));
+        Assert.Equal(2, Directory.EnumerateFiles(layout.Path + "/cache").Count());
+    }
+
+    [Fact]
     public void A_bomb_is_refused_before_it_fills_the_volume()
     {
         // 3 GiB of zeros in a few megabytes, on a volume of 4 with a limit of 1.

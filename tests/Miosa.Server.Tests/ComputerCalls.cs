@@ -1,3 +1,5 @@
+using System.Diagnostics;
+using System.Globalization;
 using System.Text.Json.Nodes;
 using Miosa.Platform;
 
@@ -27,10 +29,20 @@ internal static class ComputerCalls
 
     public static async Task<string> StatusAsync(this Api api, string id) => (await api.GetAsync($"computers/{id}")).Expect(200).Text("status");
 
-    /// <summary>A file of the machine as the host sees it, whatever the machine itself can do.</summary>
-    public static async Task<string> HostPathAsync(this Miosa.Platform.Platform platform, string machine, string path)
+    /// <summary>The process that is the machine, on the host.</summary>
+    public static async Task<int> PidAsync(this Miosa.Platform.Platform platform, string machine) =>
+        (await platform.AskRuntimeAsync(new JsonObject { ["op"] = "inspect", ["machine"] = machine })).GetProperty("pid").GetInt32();
+
+    /// <summary>Runs a shell command in the machine past the server and its guest, and gives what it wrote.</summary>
+    public static async Task<string> EnterAsync(this Miosa.Platform.Platform platform, string machine, string shell)
     {
-        var state = await platform.AskRuntimeAsync(new JsonObject { ["op"] = "inspect", ["machine"] = machine });
-        return $"/proc/{state.GetProperty("pid").GetInt32()}/root{path}";
+        var start = new ProcessStartInfo("nsenter") { RedirectStandardOutput = true, RedirectStandardError = true };
+        foreach (var argument in (string[])["-t", (await platform.PidAsync(machine)).ToString(CultureInfo.InvariantCulture), "-U", "-m", "-p", "-S", "0", "-G", "0", "/bin/sh", "-c", shell])
+            start.ArgumentList.Add(argument);
+        using var process = Process.Start(start) ?? throw new InvalidOperationException("nsenter could not be started");
+        var error = process.StandardError.ReadToEndAsync();
+        var output = await process.StandardOutput.ReadToEndAsync();
+        await process.WaitForExitAsync();
+        return process.ExitCode == 0 ? output : throw new InvalidOperationException($"nsenter ended with {process.ExitCode}: {await error}");
     }
 }

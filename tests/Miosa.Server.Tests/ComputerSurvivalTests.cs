@@ -16,11 +16,11 @@ public sealed class ComputerSurvivalTests(Tenant tenant) : IClassFixture<Tenant>
         var running = await Api.NewComputerAsync();
         var stopped = await Api.NewComputerAsync();
         (await Api.PostAsync($"computers/{stopped}/stop")).Expect(200);
-        var pid = await Platform.HostPathAsync(running, "");
+        var pid = await Platform.PidAsync(running);
         await Platform.KillServerAsync();
         await Platform.StartServerAsync();
         Assert.Equal(("running", "stopped"), (await Api.StatusAsync(running), await Api.StatusAsync(stopped)));
-        Assert.Equal(pid, await Platform.HostPathAsync(running, ""));
+        Assert.Equal(pid, await Platform.PidAsync(running));
         (await Api.PostAsync($"computers/{stopped}/start")).Expect(200);
         await Api.UntilStatusAsync(stopped, "running");
     }
@@ -87,10 +87,12 @@ public sealed class ComputerSurvivalTests(Tenant tenant) : IClassFixture<Tenant>
     public async Task A_computer_that_died_runs_again_and_one_whose_disk_is_gone_says_so()
     {
         var id = await Api.NewComputerAsync();
-        await File.WriteAllTextAsync(await Platform.HostPathAsync(id, "/kept"), "kept");
+        await Platform.EnterAsync(id, "echo kept > /kept");
+        var first = await Platform.PidAsync(id);
         await Platform.KillGuestAsync(id);
-        await Miosa.Platform.Platform.UntilAsync("it runs again", async () => (await Platform.MachinesAsync())[id] == "running" && await Api.StatusAsync(id) == "running");
-        Assert.Equal("kept", await File.ReadAllTextAsync(await Platform.HostPathAsync(id, "/kept")));
+        await Miosa.Platform.Platform.UntilAsync("it runs again", async () =>
+            await Platform.PidAsync(id) is not 0 and var pid && pid != first && await Api.StatusAsync(id) == "running");
+        Assert.Equal("kept\n", await Platform.EnterAsync(id, "cat /kept"));
         await Platform.AskRuntimeAsync(new JsonObject { ["op"] = "destroy", ["machine"] = id });
         await Miosa.Platform.Platform.UntilAsync("the loss is told", async () => await Api.StatusAsync(id) == "error");
         Assert.NotEmpty((await Api.GetAsync($"computers/{id}")).Text("error"));

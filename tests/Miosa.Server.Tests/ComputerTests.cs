@@ -41,7 +41,7 @@ public sealed class ComputerTests(Tenant tenant) : IClassFixture<Tenant>
     public async Task Stop_keeps_the_disk_start_brings_it_back_and_both_can_be_repeated()
     {
         var id = await Api.NewComputerAsync();
-        await File.WriteAllTextAsync(await tenant.Platform.HostPathAsync(id, "/kept"), "kept");
+        await tenant.Platform.EnterAsync(id, "echo kept > /kept");
         for (var i = 0; i < 2; i++)
             Assert.Equal("stopped", (await Api.PostAsync($"computers/{id}/stop", "null")).Expect(200).Text("status"));
         Assert.Equal("dead", (await tenant.Platform.MachinesAsync())[id]);
@@ -49,20 +49,20 @@ public sealed class ComputerTests(Tenant tenant) : IClassFixture<Tenant>
         for (var i = 0; i < 2; i++)
             Assert.Contains((await Api.PostAsync($"computers/{id}/start", "{}")).Expect(200).Text("status"), (string[])["starting", "running"]);
         await Api.UntilStatusAsync(id, "running");
-        Assert.Equal("kept", await File.ReadAllTextAsync(await tenant.Platform.HostPathAsync(id, "/kept")));
+        Assert.Equal("kept\n", await tenant.Platform.EnterAsync(id, "cat /kept"));
     }
 
     [Fact]
     public async Task Restart_ends_what_ran_and_starts_a_stopped_one_too()
     {
         var id = await Api.NewComputerAsync();
-        var before = await tenant.Platform.HostPathAsync(id, "");
-        await File.WriteAllTextAsync(before + "/kept", "kept");
+        var before = await tenant.Platform.PidAsync(id);
+        await tenant.Platform.EnterAsync(id, "echo kept > /kept");
         Assert.Equal("starting", (await Api.PostAsync($"computers/{id}/restart")).Expect(200).Text("status"));
         await Api.UntilStatusAsync(id, "running");
-        var after = await tenant.Platform.HostPathAsync(id, "");
+        var after = await tenant.Platform.PidAsync(id);
         Assert.NotEqual(before, after);
-        Assert.Equal("kept", await File.ReadAllTextAsync(after + "/kept"));
+        Assert.Equal("kept\n", await tenant.Platform.EnterAsync(id, "cat /kept"));
         (await Api.PostAsync($"computers/{id}/stop")).Expect(200);
         (await Api.PostAsync($"computers/{id}/restart")).Expect(200);
         await Api.UntilStatusAsync(id, "running");
@@ -191,7 +191,7 @@ public sealed class ComputerTests(Tenant tenant) : IClassFixture<Tenant>
     public async Task A_clone_has_the_disk_and_the_settings_and_lives_by_itself()
     {
         var id = await Api.NewComputerAsync(""","name":"source","metadata":{"a":"b"},"env":{"K":"v"},"auto_stop_seconds":900""");
-        await File.WriteAllTextAsync(await tenant.Platform.HostPathAsync(id, "/kept"), "kept");
+        await tenant.Platform.EnterAsync(id, "echo kept > /kept");
         foreach (var isStopped in (bool[])[false, true])
         {
             if (isStopped)
@@ -201,7 +201,7 @@ public sealed class ComputerTests(Tenant tenant) : IClassFixture<Tenant>
             Assert.NotEqual(id, clone);
             await Api.UntilStatusAsync(clone, "running");
             Assert.Equal((isStopped ? "other" : "source-clone", isStopped ? "{}" : """{"a":"b"}""", 900), (made.Text("name"), made.Json.GetProperty("metadata").GetRawText(), made.Json.GetProperty("auto_stop_seconds").GetInt32()));
-            Assert.Equal("kept", await File.ReadAllTextAsync(await tenant.Platform.HostPathAsync(clone, "/kept")));
+            Assert.Equal("kept\n", await tenant.Platform.EnterAsync(clone, "cat /kept"));
             Assert.Equal("v", (await Api.GetAsync($"computers/{clone}/env")).Json.GetProperty("data")[0].GetProperty("value").GetString());
             (await Api.DeleteAsync($"computers/{clone}")).Expect(200);
         }
@@ -260,7 +260,7 @@ public sealed class ComputerTests(Tenant tenant) : IClassFixture<Tenant>
         var id = await Api.NewComputerAsync();
         (await Api.PostAsync($"computers/{id}/stop")).Expect(200);
         var refused = await Api.GetAsync($"computers/{id}/apps");
-        Assert.Equal((409, "CONFLICT"), (refused.Status, refused.Code));
+        Assert.Equal((409, "COMPUTER_NOT_RUNNING"), (refused.Status, refused.Code));
         Assert.Contains("the computer is stopped: start it first (POST /computers/{id}/start)", refused.Text("error"), StringComparison.Ordinal);
         Assert.Equal("stopped", await Api.StatusAsync(id));
     }

@@ -1,5 +1,7 @@
 namespace Miosa.Guest;
 
+// A property with a default has a setter: the generated reader would give an init-only one that is missing in the JSON its type's default.
+
 /// <summary>The bounds of the desktop verbs, which both sides check.</summary>
 internal static class DesktopLimits
 {
@@ -58,8 +60,8 @@ internal static class DesktopWord
 internal sealed record DesktopStartCall
 {
     public string Verb { get; init; } = GuestVerb.DesktopStart;
-    public int Width { get; init; } = DesktopLimits.DefaultWidth;
-    public int Height { get; init; } = DesktopLimits.DefaultHeight;
+    public int Width { get; set; } = DesktopLimits.DefaultWidth;
+    public int Height { get; set; } = DesktopLimits.DefaultHeight;
 }
 
 internal sealed record DesktopResizeCall
@@ -109,10 +111,10 @@ internal sealed record ScreenshotCall
     public string? Format { get; init; }
 
     /// <summary>The effort of the PNG, 1 to 9.</summary>
-    public int Level { get; init; } = DesktopLimits.DefaultLevel;
+    public int Level { get; set; } = DesktopLimits.DefaultLevel;
 
     /// <summary>Whether the pointer is drawn in.</summary>
-    public bool Cursor { get; init; } = true;
+    public bool Cursor { get; set; } = true;
 }
 
 internal sealed record ScreenshotReply
@@ -136,7 +138,7 @@ internal sealed record PointerCall
     /// <summary><c>left</c> when null.</summary>
     public string? Button { get; init; }
 
-    public int Count { get; init; } = 1;
+    public int Count { get; set; } = 1;
 }
 
 internal sealed record DragCall
@@ -147,7 +149,7 @@ internal sealed record DragCall
     public int? ToX { get; init; }
     public int? ToY { get; init; }
     public string? Button { get; init; }
-    public int DurationMs { get; init; } = 100;
+    public int DurationMs { get; set; } = 100;
 }
 
 internal sealed record ScrollCall
@@ -286,7 +288,7 @@ internal sealed record TreeCall
     /// <summary>0: as deep as it goes.</summary>
     public int MaxDepth { get; init; }
 
-    public int MaxNodes { get; init; } = DesktopLimits.DefaultTreeNodes;
+    public int MaxNodes { get; set; } = DesktopLimits.DefaultTreeNodes;
 }
 
 internal sealed record TreeReply

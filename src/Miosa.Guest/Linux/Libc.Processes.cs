@@ -50,6 +50,9 @@ internal static unsafe partial class Libc
     /// <summary>One heap for all threads: glibc would reserve 64 MiB of addresses and keep pages for each.</summary>
     public static void UseOneHeap() => _ = MalloptRaw(MallocArenaMax, 1);
 
+    [LibraryImport("libc", EntryPoint = "geteuid")]
+    public static partial uint UserId();
+
     [LibraryImport("libc", EntryPoint = "getpid")]
     public static partial int GetPid();
 

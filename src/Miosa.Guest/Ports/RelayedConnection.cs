@@ -22,6 +22,7 @@ internal sealed unsafe class RelayedConnection(GuestStream stream, int port)
     private static readonly byte[][] s_loopback = [[127, 0, 0, 1], [0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1]];
 
     private readonly Queue<byte[]> _candidates = new(s_loopback);
+    private readonly string? _unixPath;
     private byte[] _address = [];
     private int _socket = -1;
     private bool _hasLookedUp;
@@ -31,6 +32,10 @@ internal sealed unsafe class RelayedConnection(GuestStream stream, int port)
     private bool _isWrittenToEnd;
     private long _bytesIn;
     private long _bytesOut;
+
+    /// <summary>Joined to a unix socket instead; its path is what the host is told.</summary>
+    public RelayedConnection(GuestStream stream, string unixPath)
+        : this(stream, 0) => _unixPath = unixPath;
 
     public void WakeBy(int eventFd) => stream.WakeBy(eventFd);
 
@@ -97,7 +102,7 @@ internal sealed unsafe class RelayedConnection(GuestStream stream, int port)
             Welcome();
             return null;
         }
-        return ConnectToNext(Errno.ECONNREFUSED);
+        return _unixPath is { } path ? ConnectToUnix(path) : ConnectToNext(Errno.ECONNREFUSED);
     }
 
     private (FrameType Type, byte[] Payload)? ConnectToNext(int lastErrno)
@@ -127,6 +132,19 @@ internal sealed unsafe class RelayedConnection(GuestStream stream, int port)
         return StreamRun.Failure(GuestErrorCode.NotFound, $"nothing listens on port {port}: {Errno.Describe(lastErrno)}");
     }
 
+    /// <summary>Such a socket is connected at once, or not at all.</summary>
+    private (FrameType Type, byte[] Payload)? ConnectToUnix(string path)
+    {
+        _socket = Libc.ConnectUnix(System.Text.Encoding.UTF8.GetBytes(path), isNonBlocking: true);
+        if (_socket < 0)
+        {
+            var errno = Libc.LastErrno;
+            return StreamRun.Failure(errno == Errno.EAGAIN ? GuestErrorCode.Busy : GuestErrorCode.NotFound, $"nothing listens on {path}: {Errno.Describe(errno)}");
+        }
+        Welcome();
+        return null;
+    }
+
     private bool TryCandidate()
     {
         if (_candidates.Count == 0 && !_hasLookedUp)
@@ -148,7 +166,7 @@ internal sealed unsafe class RelayedConnection(GuestStream stream, int port)
     private void Welcome()
     {
         _isConnected = true;
-        var welcome = JsonSerializer.SerializeToUtf8Bytes(new PortConnected { Address = new System.Net.IPAddress(_address).ToString() }, GuestJson.Wire.PortConnected);
+        var welcome = JsonSerializer.SerializeToUtf8Bytes(new PortConnected { Address = _unixPath ?? new System.Net.IPAddress(_address).ToString() }, GuestJson.Wire.PortConnected);
         // The window is untouched: there is room for it.
         stream.TakeCredit(welcome.Length);
         stream.Connection.Send(FrameType.Data, stream.Id, FrameChannel.Entry, welcome);

@@ -31,7 +31,7 @@ internal static unsafe class ReadFile
     /// <summary>
     /// Looked at before it is opened for reading: opening a pipe waits for a writer, opening a device may do anything.
     /// </summary>
-    private static int OpenRegular(Place place, out FileStatus status)
+    public static int OpenRegular(Place place, out FileStatus status)
     {
         var handle = place.OpenLeaf(Libc.PathOnly);
         try

@@ -1,24 +1,16 @@
-using System.Globalization;
 using System.Text;
 using Miosa.Runtime.Host;
 using Miosa.Runtime.Wire;
 
 namespace Miosa.Runtime.Images;
 
-/// <summary>
-/// Recipe → archive → store. 1. An archive of the same recipe in the cache is taken as it is. 2. Otherwise mmdebstrap (or busybox) makes a
-/// system, the recipe's npm packages and setup script go in, and it is packed with fixed order, owners and times, so that the same packages give
-/// the same bytes. 3. The archive is unpacked into the store under the digest of its bytes.
-/// </summary>
+/// <summary>The archive of a recipe unpacked into the store under the digest of its bytes.</summary>
 internal sealed class ImageBuild(ImageStore store, string cacheDirectory, Action<RuntimeProgress> progress)
 {
-    // 2026-01-01: every file is at most this old, so that the day of the build leaves no trace.
-    private const string Epoch = "1767225600";
-
     public ImageInfo Run(string name, string folder)
     {
         ImageStore.CheckName(name);
-        return Run(name, Recipe.Read(folder), folder, $"{name}-{Fingerprint(folder)}");
+        return Run(name, Recipe.Read(folder), new ImageArchive(cacheDirectory, progress).Of(name, folder));
     }
 
     /// <summary>A Debian system with these packages and nothing of ours in it.</summary>
@@ -28,31 +20,13 @@ internal sealed class ImageBuild(ImageStore store, string cacheDirectory, Action
         var sorted = packages.Distinct(StringComparer.Ordinal).Order(StringComparer.Ordinal).ToList();
         var hash = new Sha256();
         hash.Append(Encoding.UTF8.GetBytes($"{suite} {string.Join(' ', sorted)}"));
-        return Run(name, new Recipe { Suite = suite, Packages = sorted, Env = new Dictionary<string, string> { ["LANG"] = "C.UTF-8" } }, "/", $"debian-{hash.Finish()[..16]}");
+        var recipe = new Recipe { Suite = suite, Packages = sorted, Env = new Dictionary<string, string> { ["LANG"] = "C.UTF-8" } };
+        return Run(name, recipe, new ImageArchive(cacheDirectory, progress).Of(recipe, null, $"debian-{hash.Finish()[..16]}"));
     }
 
-    private ImageInfo Run(string name, Recipe recipe, string folder, string cached)
+    private ImageInfo Run(string name, Recipe recipe, string archive)
     {
-        Directory.CreateDirectory(cacheDirectory);
-        var archive = Path.Combine(cacheDirectory, cached + ".tar.zst");
-        if (!File.Exists(archive))
-        {
-            var partial = $"{archive}.{Environment.ProcessId}.partial";
-            try
-            {
-                Make(recipe, folder, partial);
-                File.Move(partial, archive, overwrite: true);
-            }
-            finally
-            {
-                File.Delete(partial);
-            }
-        }
-        else
-        {
-            Tell("cache", 80, $"taking {archive}");
-        }
-        Tell("unpack", 85, "unpacking into the store");
+        progress(new RuntimeProgress { Step = "unpack", Percent = 85, Message = "unpacking into the store" });
         var digest = "sha256:" + Digest(archive);
         var layer = new ImageLayer(digest, rootfs =>
         {
@@ -73,82 +47,6 @@ internal sealed class ImageBuild(ImageStore store, string cacheDirectory, Action
         });
     }
 
-    private void Make(Recipe recipe, string folder, string archive)
-    {
-        var work = Directory.CreateTempSubdirectory("miosa-image-").FullName;
-        try
-        {
-            FetchNpm(recipe, work);
-            if (recipe.Packages.Count > 0) MakeDebian(recipe, folder, work, archive);
-            else MakeBusybox(work, archive);
-        }
-        finally
-        {
-            Linux.Tree.Delete(work);
-        }
-    }
-
-    private void FetchNpm(Recipe recipe, string work)
-    {
-        foreach (var package in recipe.Npm)
-        {
-            Tell("npm", 5, $"fetching {package}");
-            Tools.Run("npm", ["pack", package, "--silent", "--pack-destination", work], environment: new Dictionary<string, string> { ["HOME"] = Home }, directory: work);
-        }
-    }
-
-    private static string Home => Environment.GetEnvironmentVariable("HOME") ?? "/root";
-
-    private void MakeDebian(Recipe recipe, string folder, string work, string archive)
-    {
-        var arguments = new List<string>
-        {
-            "--variant=minbase", "--format=tar", $"--include={string.Join(',', recipe.Packages)}",
-            "--aptopt=APT::Install-Recommends \"false\"",
-            "--dpkgopt=path-exclude=/usr/share/man/*", "--dpkgopt=path-exclude=/usr/share/doc/*", "--dpkgopt=path-include=/usr/share/doc/*/copyright",
-            "--dpkgopt=path-exclude=/usr/share/locale/*",
-        };
-        foreach (var tarball in Directory.EnumerateFiles(work, "*.tgz").Order(StringComparer.Ordinal))
-            arguments.Add($"--customize-hook=upload {tarball} /tmp/{Path.GetFileName(tarball)}");
-        if (recipe.Setup is { } setup)
-        {
-            var script = Path.Combine(Path.GetFullPath(folder), setup);
-            if (!File.Exists(script)) throw new CommandFailure($"the recipe names the script {script}, which does not exist");
-            arguments.Add($"--customize-hook=upload {script} /tmp/setup");
-            arguments.Add("--customize-hook=chroot \"$1\" sh -e /tmp/setup");
-        }
-        // What a build leaves behind and what must differ between machines.
-        arguments.Add("--customize-hook=rm -rf \"$1\"/tmp/* \"$1\"/var/cache/* \"$1\"/var/log/* \"$1\"/var/lib/apt/lists/*; : > \"$1\"/etc/machine-id; rm -f \"$1\"/etc/resolv.conf \"$1\"/etc/hostname");
-        arguments.Add(recipe.Suite);
-        arguments.Add("-");
-        Tell("debian", 10, $"installing {recipe.Packages.Count} packages and what they need (Debian {recipe.Suite})");
-        // zstd behind mmdebstrap, so that the archive is written once. bash only for the pipe; every argument is quoted.
-        var pipeline = $"set -o pipefail; {Tools.Require("mmdebstrap")} {string.Join(' ', arguments.Select(Quote))} | {Tools.Require("zstd")} -q -3 -T0 -f -o {Quote(archive)}";
-        var seen = 0;
-        Tools.Run("bash", ["-c", pipeline], environment: new Dictionary<string, string> { ["SOURCE_DATE_EPOCH"] = Epoch, ["TMPDIR"] = "/var/tmp" }, line: text =>
-        {
-            if (!text.StartsWith("I: ", StringComparison.Ordinal)) return;
-            seen++;
-            Tell("debian", Math.Min(10 + (seen * 4), 75), text[3..]);
-        });
-    }
-
-    private void MakeBusybox(string work, string archive)
-    {
-        Tell("busybox", 10, "making a system of busybox alone");
-        var root = Directory.CreateDirectory(Path.Combine(work, "root")).FullName;
-        foreach (var folder in (string[])["bin", "sbin", "usr/bin", "usr/sbin", "etc", "proc", "sys", "dev", "run", "tmp", "root", "home/user", "workspace", "app", "opt", "srv", "var/tmp"])
-            Directory.CreateDirectory(Path.Combine(root, folder));
-        File.Copy(Tools.Require("busybox"), Path.Combine(root, "bin/busybox"));
-        foreach (var applet in Tools.Output("busybox", "--list").Split('\n').Where(applet => applet is not ("busybox" or "")))
-            Linux.Libc.Symlink("busybox", Path.Combine(root, "bin", applet));
-        File.WriteAllText(Path.Combine(root, "etc/passwd"), "root:x:0:0:root:/root:/bin/sh\nuser:x:1000:1000:user:/home/user:/bin/sh\n");
-        File.WriteAllText(Path.Combine(root, "etc/group"), "root:x:0:\nuser:x:1000:\n");
-        foreach (var open in (string[])["tmp", "workspace", "app", "var/tmp"]) Linux.Libc.Chmod(Path.Combine(root, open), 0x3ff);
-        var pack = $"set -o pipefail; {Tools.Require("tar")} -C {Quote(root)} --sort=name --mtime=@{Epoch} --owner=0 --group=0 --numeric-owner -cf - . | {Tools.Require("zstd")} -q -3 -f -o {Quote(archive)}";
-        Tools.Run("bash", ["-c", pack]);
-    }
-
     private static string Digest(string archive)
     {
         using var tar = new Archive(archive, long.MaxValue);
@@ -156,25 +54,4 @@ internal sealed class ImageBuild(ImageStore store, string cacheDirectory, Action
         tar.Finish();
         return digest;
     }
-
-    /// <summary>Over every file of the recipe's folder: a changed script is another image.</summary>
-    private static string Fingerprint(string folder)
-    {
-        var hash = new Sha256();
-        foreach (var file in Directory.EnumerateFiles(folder).Order(StringComparer.Ordinal))
-        {
-            hash.Append(Encoding.UTF8.GetBytes(Path.GetFileName(file) + "\0"));
-            hash.Append(File.ReadAllBytes(file));
-        }
-        return hash.Finish()[..16];
-    }
-
-    private static string Quote(string word) => "'" + word.Replace("'", "'\\''", StringComparison.Ordinal) + "'";
-
-    private void Tell(string step, int percent, string message) => progress(new RuntimeProgress
-    {
-        Step = step,
-        Percent = percent,
-        Message = message.Length > 200 ? string.Create(CultureInfo.InvariantCulture, $"{message.AsSpan(0, 200)}…") : message,
-    });
 }

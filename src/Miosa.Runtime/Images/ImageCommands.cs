@@ -9,6 +9,7 @@ internal static class ImageCommands
 {
     public const string Usage = """
           image build NAME [--recipe DIR]     make an image by a recipe (default ./images/NAME)
+          image archive NAME [--recipe DIR]   the slow half of it ahead of time, into --cache: no image, no data folder
           image import NAME PATH              import an OCI layout: a directory, or a tar of one
           image list                          the images there are
           image remove NAME                   remove a name; the content goes once no machine stands on it
@@ -33,6 +34,12 @@ internal static class ImageCommands
             default:
                 throw new CommandFailure("usage:\n" + Usage);
         }
+    }
+
+    public static void Archive(RuntimeSettings settings, string name, string? recipe)
+    {
+        ImageStore.CheckName(name);
+        Console.Out.WriteLine(new ImageArchive(settings.Cache, Show).Of(name, recipe ?? Path.Combine("images", name)));
     }
 
     private static void Report(ImageInfo image) => Console.Out.WriteLine(string.Create(CultureInfo.InvariantCulture,

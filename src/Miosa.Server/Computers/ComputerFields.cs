@@ -73,7 +73,7 @@ internal sealed partial class ComputerFields(Sizes sizes, SandboxFields sandboxe
             IdleTimeoutSec = fields.Int("auto_stop_seconds", 0, MaxAutoStopSec) ?? fields.Int("idle_timeout_sec", 0, MaxAutoStopSec) ?? defaults.IdleTimeoutSec,
             Persistent = true,
             Isolation = template?.Isolation,
-            SealedEnv = seal.Seal(SandboxFields.EnvOf(fields, now)),
+            SealedEnv = seal.Seal(SandboxFields.EnvOf(fields, now, isSecret: false)),
             Egress = egress.Inside(fields),
             Metadata = fields.Object("metadata")?.ToJsonString() ?? "{}",
             Region = sandboxes.Region(fields, defaults),

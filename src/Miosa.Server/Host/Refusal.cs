@@ -17,6 +17,8 @@ internal sealed record Refusal(string Code, string Message, JsonObject? Details 
         [ErrorCodes.NotFound] = 404,
         [ErrorCodes.MethodNotAllowed] = 405,
         [ErrorCodes.Conflict] = 409,
+        [ErrorCodes.ComputerNotRunning] = 409,
+        [ErrorCodes.DesktopNotAvailable] = 409,
         [ErrorCodes.WorkspaceNotEmpty] = 409,
         [ErrorCodes.FileTooLarge] = 413,
         [ErrorCodes.ValidationError] = 422,

@@ -84,10 +84,12 @@ internal static class ComputerLifecycle
 
     private static Decision Refuse(MachineState state) => new(state, Act.None, [], state switch
     {
-        MachineState.Paused => Refusal.Conflict("the computer is stopped: start it first (POST /computers/{id}/start)"),
-        MachineState.Provisioning => Refusal.Conflict("the computer is still being made: wait until its status is running (GET /computers/{id})"),
-        MachineState.Starting => Refusal.Conflict("the computer is starting: wait until its status is running (GET /computers/{id})"),
-        MachineState.Error => Refusal.Conflict("the computer is in status error, its field error says why: start it again (POST /computers/{id}/start) or delete it"),
+        MachineState.Paused => No("the computer is stopped: start it first (POST /computers/{id}/start)"),
+        MachineState.Provisioning => No("the computer is still being made: wait until its status is running (GET /computers/{id})"),
+        MachineState.Starting => No("the computer is starting: wait until its status is running (GET /computers/{id})"),
+        MachineState.Error => No("the computer is in status error, its field error says why: start it again (POST /computers/{id}/start) or delete it"),
         _ => Refusal.NotFound(MachineKind.Computer),
     });
+
+    private static Refusal No(string message) => new(ErrorCodes.ComputerNotRunning, message);
 }

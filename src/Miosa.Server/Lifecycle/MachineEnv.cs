@@ -23,8 +23,8 @@ internal sealed partial class MachineEnv(IReadOnlyDictionary<string, EnvValue> v
 
     public IReadOnlyDictionary<string, string> Values { get; } = variables.ToDictionary(pair => pair.Key, pair => pair.Value.Value);
 
-    public static MachineEnv Of(IReadOnlyDictionary<string, string>? values, DateTimeOffset now) =>
-        values is null or { Count: 0 } ? Empty : new MachineEnv(values.ToDictionary(pair => pair.Key, pair => new EnvValue(pair.Value, IsSecret: true, now)));
+    public static MachineEnv Of(IReadOnlyDictionary<string, string>? values, DateTimeOffset now, bool isSecret = true) =>
+        values is null or { Count: 0 } ? Empty : new MachineEnv(values.ToDictionary(pair => pair.Key, pair => new EnvValue(pair.Value, isSecret, now)));
 
     [GeneratedRegex(@"\A[A-Za-z_][A-Za-z0-9_]{0,255}\z", RegexOptions.CultureInvariant)]
     public static partial Regex Key();
@@ -33,9 +33,9 @@ internal sealed partial class MachineEnv(IReadOnlyDictionary<string, EnvValue> v
     public string? Excess()
     {
         if (variables.Count > MaxCount)
-            return $"would give the sandbox {variables.Count} variables, at most {MaxCount} are kept";
+            return $"would give the machine {variables.Count} variables, at most {MaxCount} are kept";
         var bytes = variables.Sum(pair => Encoding.UTF8.GetByteCount(pair.Key) + Encoding.UTF8.GetByteCount(pair.Value.Value));
-        return bytes > MaxBytes ? $"would give the sandbox {bytes} bytes of names and values, at most {MaxBytes} are kept; write large values to a file" : null;
+        return bytes > MaxBytes ? $"would give the machine {bytes} bytes of names and values, at most {MaxBytes} are kept; write large values to a file" : null;
     }
 }
 

@@ -220,9 +220,9 @@ internal sealed partial class SandboxFields(Sizes sizes, EnvSeal seal, EgressFie
         return region;
     }
 
-    public static MachineEnv EnvOf(Fields fields, DateTimeOffset now)
+    public static MachineEnv EnvOf(Fields fields, DateTimeOffset now, bool isSecret = true)
     {
-        var env = MachineEnv.Of(fields.TextMap("env", MachineEnv.Key()), now);
+        var env = MachineEnv.Of(fields.TextMap("env", MachineEnv.Key()), now, isSecret);
         if (env.Excess() is { } excess)
             fields.Fail("env", excess);
         return env;

@@ -1,0 +1,212 @@
+using System.Text.Json;
+using System.Text.Json.Serialization.Metadata;
+using Miosa.Guest.Linux;
+using Miosa.Guest.Wire;
+
+namespace Miosa.Guest.Desktop;
+
+/// <summary>The agent's answer: JSON, and bytes outside the collector's heap, which go back with it.</summary>
+internal sealed unsafe class AgentAnswer(LinkKind kind, byte[] json, byte* data, int dataBytes) : IDisposable
+{
+    private byte* _data = data;
+
+    public LinkKind Kind => kind;
+    public byte[] Json => json;
+    public ReadOnlySpan<byte> Data => new(_data, dataBytes);
+
+    public T Read<T>(JsonTypeInfo<T> type) where T : class
+    {
+        try
+        {
+            return JsonSerializer.Deserialize(json, type) ?? throw new JsonException("null");
+        }
+        catch (JsonException)
+        {
+            throw new GuestFailure(GuestErrorCode.Failed, "the desktop's agent answered nonsense");
+        }
+    }
+
+    public void Dispose()
+    {
+        Libc.Unmap(_data, (nuint)dataBytes);
+        _data = null;
+    }
+}
+
+/// <summary>
+/// PID 1's side of the link to one agent: one order at a time, a thread that reads what comes. The agent runs with a user's rights, so nothing of
+/// it is believed: lengths are bounded, an answer that does not come breaks the link, and then the session starts another agent.
+/// </summary>
+internal sealed unsafe class AgentLink
+{
+    private const int StackBytes = 256 * 1024;
+    private const int WriteMs = 5000;
+
+    private readonly int _input;
+    private readonly int _output;
+    private readonly Action<GuestDesktopEvent> _told;
+    private readonly Action _broken;
+    private readonly SemaphoreSlim _turn = new(1, 1);
+    private readonly object _gate = new();
+    private readonly ManualEvent _readerEnded = new();
+    private AgentAnswer? _answer;
+    private bool _isWaiting;
+    private bool _isBroken;
+
+    /// <param name="told">On the reader's thread: what the agent tells by itself.</param>
+    /// <param name="broken">On any thread, perhaps more than once: the link is of no use any more.</param>
+    public AgentLink(int input, int output, Action<GuestDesktopEvent> told, Action broken)
+    {
+        const int pipeBytes = 1 << 20;
+        (_input, _output, _told, _broken) = (input, output, told, broken);
+        Libc.EnlargePipe(output, pipeBytes);
+        if (!Threads.TryStart(Read, StackBytes))
+            throw new GuestFailure(GuestErrorCode.Busy, "no thread to be had: the machine is at its process limit");
+    }
+
+    public bool IsBroken
+    {
+        get
+        {
+            lock (_gate)
+                return _isBroken;
+        }
+    }
+
+    /// <summary>Why it broke when the agent did not answer; null when the agent went by itself.</summary>
+    public string? Silence { get; private set; }
+
+    /// <summary>To be disposed of by the caller; the agent's refusal is an exception.</summary>
+    public AgentAnswer Order(LinkOrder order, byte[] json, ReadOnlySpan<byte> data, int timeoutMs)
+    {
+        if (!_turn.Wait(timeoutMs))
+            throw new GuestFailure(GuestErrorCode.Busy, "the desktop is busy with another call");
+        try
+        {
+            var message = new byte[LinkHeader.Bytes + json.Length + data.Length];
+            new LinkHeader(LinkKind.Request, order, json.Length, data.Length).Write(message);
+            json.CopyTo(message.AsSpan(LinkHeader.Bytes));
+            data.CopyTo(message.AsSpan(LinkHeader.Bytes + json.Length));
+            lock (_gate)
+                _isWaiting = !_isBroken;
+            if (!IsBroken && !LinkPipe.TryWrite(_input, message, Environment.TickCount64 + WriteMs))
+                Break("it took no order for " + WriteMs / 1000 + " s");
+            return Await(timeoutMs);
+        }
+        finally
+        {
+            _turn.Release();
+        }
+    }
+
+    /// <summary>Waits for the reader, after the agent was ended.</summary>
+    public void Join()
+    {
+        Break(null);
+        _readerEnded.Wait();
+    }
+
+    private AgentAnswer Await(int timeoutMs)
+    {
+        var until = Environment.TickCount64 + timeoutMs;
+        AgentAnswer? answer;
+        lock (_gate)
+        {
+            while (_answer is null && !_isBroken)
+            {
+                var left = until - Environment.TickCount64;
+                if (left <= 0)
+                    break;
+                Monitor.Wait(_gate, (int)left);
+            }
+            answer = _answer;
+            _answer = null;
+            _isWaiting = false;
+        }
+        if (answer is null)
+        {
+            Break("it did not answer for " + timeoutMs / 1000 + " s");
+            throw new GuestFailure(GuestErrorCode.Busy, "the desktop is restarting");
+        }
+        if (answer.Kind == LinkKind.Reply)
+            return answer;
+        using (answer)
+        {
+            var error = answer.Read(GuestJson.Wire.GuestError);
+            throw new GuestFailure(error.Code ?? GuestErrorCode.Failed, error.Message ?? "the desktop's agent refused");
+        }
+    }
+
+    private void Break(string? silence)
+    {
+        lock (_gate)
+        {
+            if (_isBroken)
+                return;
+            _isBroken = true;
+            Silence = silence;
+            Monitor.PulseAll(_gate);
+        }
+        _broken();
+    }
+
+    private void Read()
+    {
+        try
+        {
+            while (TryReadOne())
+            {
+            }
+        }
+        catch (Exception e) when (e is JsonException or LinuxException or GuestFailure or OutOfMemoryException)
+        {
+            // What it sent is nonsense or too large for the machine: the same as no agent.
+        }
+        Break(null);
+        lock (_gate)
+        {
+            _answer?.Dispose();
+            _answer = null;
+        }
+        _readerEnded.Set();
+    }
+
+    private bool TryReadOne()
+    {
+        var head = stackalloc byte[LinkHeader.Bytes];
+        if (!LinkPipe.TryRead(_output, head, LinkHeader.Bytes) || !LinkHeader.TryRead(new ReadOnlySpan<byte>(head, LinkHeader.Bytes), out var header))
+            return false;
+        var json = new byte[header.JsonBytes];
+        fixed (byte* first = json)
+        {
+            if (!LinkPipe.TryRead(_output, first, json.Length))
+                return false;
+        }
+        if (header.Kind == LinkKind.Event)
+        {
+            if (header.DataBytes != 0 || JsonSerializer.Deserialize(json, GuestJson.Wire.GuestDesktopEvent) is not { } told)
+                return false;
+            _told(told);
+            return true;
+        }
+        var data = header.DataBytes == 0 ? null : Libc.Map((nuint)header.DataBytes);
+        var answer = new AgentAnswer(header.Kind, json, data, header.DataBytes);
+        if (!LinkPipe.TryRead(_output, data, header.DataBytes))
+        {
+            answer.Dispose();
+            return false;
+        }
+        lock (_gate)
+        {
+            // An answer that nobody asked for.
+            if (!_isWaiting || _answer is not null || header.Kind == LinkKind.Request)
+            {
+                answer.Dispose();
+                return false;
+            }
+            _answer = answer;
+            Monitor.PulseAll(_gate);
+        }
+        return true;
+    }
+}

@@ -1,0 +1,71 @@
+using Miosa.Guest.Desktop;
+using Miosa.Guest.Wire;
+
+namespace Miosa.Guest.Verbs;
+
+/// <summary><c>desktop.watch</c>: tells what happens on the desktop until the host cancels.</summary>
+internal static class DesktopWatch
+{
+    private const int LookMs = 500;
+    private const int OrderMs = 5000;
+
+    public static byte[]? Run(GuestStream stream, ReadOnlySpan<byte> open)
+    {
+        var call = Desktops.Call(open, GuestJson.Wire.DesktopWatchCall);
+        if (call.IdleMs is < 0 or > DesktopLimits.MaxIdleMs)
+            throw GuestFailure.BadRequest($"idle_ms must be 0 to {DesktopLimits.MaxIdleMs}, not {call.IdleMs}");
+        if (DesktopSession.Facts.State == DesktopState.Stopped)
+            _ = DesktopSession.Place;
+        var watcher = new DesktopWatcher();
+        DesktopWatchers.Add(watcher);
+        try
+        {
+            watcher.Add(DesktopWatcher.Line(Event(DesktopEvent.Watching)));
+            Tell(stream, watcher, call.IdleMs);
+        }
+        finally
+        {
+            DesktopWatchers.Remove(watcher);
+        }
+        return null;
+    }
+
+    private static void Tell(GuestStream stream, DesktopWatcher watcher, int idleMs)
+    {
+        var isIdle = false;
+        var nextLook = 0L;
+        while (true)
+        {
+            if (stream.IsCancelled)
+                throw new StreamCancelledException();
+            if (watcher.Take(LookMs) is { } line)
+                stream.Send(FrameChannel.Body, line);
+            if (idleMs == 0 || Environment.TickCount64 < nextLook)
+                continue;
+            var idle = Idle();
+            if (idle >= 0 && idle >= idleMs != isIdle)
+            {
+                isIdle = !isIdle;
+                stream.Send(FrameChannel.Body, DesktopWatcher.Line(Event(isIdle ? DesktopEvent.IdleInactive : DesktopEvent.IdleActive) with { IdleMs = idle }));
+            }
+            // While nothing is due there is no need to ask; that somebody is back is told within half a second.
+            nextLook = Environment.TickCount64 + (isIdle || idle < 0 ? LookMs : Math.Max(LookMs, idleMs - idle));
+        }
+    }
+
+    /// <summary>Milliseconds since the last input; -1 while the desktop does not tell.</summary>
+    private static long Idle()
+    {
+        try
+        {
+            using var answer = DesktopSession.Order(LinkOrder.Idle, new DesktopCall(), GuestJson.Wire.DesktopCall, timeoutMs: OrderMs);
+            return Math.Max(0, answer.Read(GuestJson.Wire.GuestDesktopEvent).IdleMs ?? 0);
+        }
+        catch (GuestFailure)
+        {
+            return -1;
+        }
+    }
+
+    private static GuestDesktopEvent Event(string what) => new() { Event = what, AtMs = DateTimeOffset.UtcNow.ToUnixTimeMilliseconds() };
+}
