@@ -223,7 +223,7 @@ internal sealed partial class ServiceEndpoints(ServiceSet services, ServiceKeepe
         }
     }
 
-    private Task WantAsync(ServiceRow row, bool isWanted) => services.ChangeAsync(row, old => old with { IsWanted = isWanted, UpdatedAt = time.GetUtcNow() });
+    private Task<ServiceRow?> WantAsync(ServiceRow row, bool isWanted) => services.ChangeAsync(row, old => old with { IsWanted = isWanted, UpdatedAt = time.GetUtcNow() });
 
     private IResult Told((GuestProcess? Process, Refusal? Refusal) done, ServiceRow row) => done.Refusal is { } refusal
         ? Reply.Refuse(refusal)
