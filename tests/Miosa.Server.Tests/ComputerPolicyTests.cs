@@ -71,8 +71,9 @@ public sealed class ComputerPolicyTests(OneComputer computer) : IClassFixture<On
     {
         (await PutAsync("""{"rules":[{"effect":"allow","destination":"198.51.100.0/24"}],"default_effect":"deny"}""")).Expect(200);
         await computer.RunAsync("timeout 5 bash -c 'exec 3<>/dev/tcp/203.0.113.1/80' 2>/dev/null; true");
-        var refused = await computer.Platform.AskRuntimeAsync(new JsonObject { ["op"] = "refused", ["machine"] = computer.Id });
-        Assert.Contains(refused.GetProperty("refused").EnumerateArray(), one => one.GetProperty("target").GetString() == "203.0.113.1");
+        await Miosa.Platform.Platform.UntilAsync("the runtime has refused it", async () =>
+            (await computer.Platform.AskRuntimeAsync(new JsonObject { ["op"] = "egress_log", ["machine"] = computer.Id })).GetProperty("refused").EnumerateArray()
+                .Any(one => one.GetProperty("target").GetString() == "203.0.113.1"));
         (await Api.DeleteAsync($"computers/{computer.Id}/network-policy")).Expect(200);
     }
 

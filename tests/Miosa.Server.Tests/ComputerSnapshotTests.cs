@@ -123,8 +123,9 @@ public sealed class ComputerSnapshotTests(OneComputer computer) : IClassFixture<
             (await Api.PostAsync($"computers/{id}/start")).Expect(200);
         await Miosa.Platform.Platform.UntilAsync("it runs", async () => await Api.StatusAsync(id) == "running");
         Assert.Contains(await OneComputer.RunAsync(Api, id, "cat /root/file"), (string[])["then\n", "now\n"]);
-        (await Api.PostAsync($"computers/{id}/checkpoints/{snapshot}/restore")).Expect(202);
-        await Miosa.Platform.Platform.UntilAsync("it is back", async () => await Api.StatusAsync(id) == "running" && await OneComputer.RunAsync(Api, id, "cat /root/file") == "then\n");
+        using var stream = await Api.EventsAsync($"computers/{id}/checkpoints/{snapshot}/restore/stream");
+        Assert.Equal("ready", (await stream.ToEndAsync())[^1].Json.GetProperty("status").GetString());
+        Assert.Equal("then\n", await OneComputer.RunAsync(Api, id, "cat /root/file"));
     }
 
     [Theory]

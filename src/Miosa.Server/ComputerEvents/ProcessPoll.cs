@@ -21,7 +21,7 @@ internal sealed class ProcessPoll(GuestConnection guest, ChannelWriter<ComputerE
 
     private readonly Dictionary<int, string> known = [];
 
-    public async Task RunAsync(Func<string, string, Task> unavailable, CancellationToken ct)
+    public async Task RunAsync(Action<string, string> unavailable, CancellationToken ct)
     {
         try
         {
@@ -34,7 +34,7 @@ internal sealed class ProcessPoll(GuestConnection guest, ChannelWriter<ComputerE
         }
         catch (GuestException e)
         {
-            await unavailable(EventWish.Process, e.Message);
+            unavailable(EventWish.Process, e.Message);
         }
         catch (OperationCanceledException)
         {

@@ -53,7 +53,7 @@ internal sealed class Producers(GuestConnection guest, EventWish wish, ChannelWr
             return;
         }
         foreach (var name in asked)
-            await Unavailable(name, reason);
+            Unavailable(name, reason);
     }
 
     private (string Type, JsonObject Payload)? Of(GuestDesktopEvent told)
@@ -108,7 +108,7 @@ internal sealed class Producers(GuestConnection guest, EventWish wish, ChannelWr
                         await FileAsync(ComputerEventTypes.FileCreated, change.Path, at, ct);
                         break;
                     case GuestChangeEvent.Rescan:
-                        await Unavailable(EventWish.File, $"more happened in \"{path}\" than could be told: look at it again");
+                        Unavailable(EventWish.File, $"more happened in \"{path}\" than could be told: look at it again");
                         break;
                 }
             }
@@ -121,7 +121,7 @@ internal sealed class Producers(GuestConnection guest, EventWish wish, ChannelWr
         {
             return;
         }
-        await Unavailable(EventWish.File, reason);
+        Unavailable(EventWish.File, reason);
     }
 
     private ValueTask FileAsync(string type, string? path, DateTimeOffset at, CancellationToken ct) =>
@@ -140,7 +140,7 @@ internal sealed class Producers(GuestConnection guest, EventWish wish, ChannelWr
     }
 
     /// <summary>Dropped when the queue is full or closed: then its reader is behind or gone anyway.</summary>
-    private Task Unavailable(string producer, string reason)
+    private void Unavailable(string producer, string reason)
     {
         queue.TryWrite(new ComputerEvent
         {
@@ -148,6 +148,5 @@ internal sealed class Producers(GuestConnection guest, EventWish wish, ChannelWr
             Timestamp = time.GetUtcNow(),
             Payload = new JsonObject { ["producer"] = producer, ["reason"] = reason.Length <= 500 ? reason : reason[..500] },
         });
-        return Task.CompletedTask;
     }
 }

@@ -46,7 +46,7 @@ internal sealed partial class ServiceEndpoints(ServiceSet services, ServiceKeepe
             return Reply.Refuse(taken);
         try
         {
-            var process = await keeper.StartAsync(admitted.Guest, row, admitted.Env, context.RequestAborted);
+            var process = await keeper.StartAsync(admitted.Guest, row, context.RequestAborted);
             return Reply.One(keeper.View(row, process, isComputerRunning: true), WireJson.Default.ComputerService, 201);
         }
         catch (GuestException e)
@@ -85,7 +85,7 @@ internal sealed partial class ServiceEndpoints(ServiceSet services, ServiceKeepe
         {
             // First, so that nothing starts it again behind its stop.
             await services.ChangeAsync(row, old => old with { IsWanted = false });
-            if (await RunAsync(context, row, (guest, _) => keeper.StopAsync(guest, row, context.RequestAborted)) is { Refusal: { } no })
+            if (await RunAsync(context, guest => keeper.StopAsync(guest, row, context.RequestAborted)) is { Refusal: { } no })
                 return Reply.Refuse(no);
         }
         await services.DeleteAsync(row);
@@ -94,26 +94,26 @@ internal sealed partial class ServiceEndpoints(ServiceSet services, ServiceKeepe
     });
 
     private Task<IResult> StartAsync(HttpContext context) => WithAsync(context, async (_, row) =>
-        Told(await RunAsync(context, row, async (guest, env) =>
+        Told(await RunAsync(context, async guest =>
         {
             await WantAsync(row, isWanted: true);
-            return await keeper.StartAsync(guest, row, env, context.RequestAborted);
+            return await keeper.StartAsync(guest, row, context.RequestAborted);
         }), row));
 
     private Task<IResult> StopAsync(HttpContext context) => WithAsync(context, async (_, row) =>
-        Told(await RunAsync(context, row, async (guest, _) =>
+        Told(await RunAsync(context, async guest =>
         {
             await WantAsync(row, isWanted: false);
             return await keeper.StopAsync(guest, row, context.RequestAborted);
         }), row));
 
     private Task<IResult> RestartAsync(HttpContext context) => WithAsync(context, async (_, row) =>
-        Told(await RunAsync(context, row, async (guest, env) =>
+        Told(await RunAsync(context, async guest =>
         {
             await WantAsync(row, isWanted: false);
             await keeper.StopAsync(guest, row, context.RequestAborted);
             await WantAsync(row, isWanted: true);
-            return await keeper.StartAsync(guest, row, env, context.RequestAborted);
+            return await keeper.StartAsync(guest, row, context.RequestAborted);
         }), row));
 
     private async Task LogsAsync(HttpContext context)
@@ -208,14 +208,14 @@ internal sealed partial class ServiceEndpoints(ServiceSet services, ServiceKeepe
     }
 
     private static async Task<(GuestProcess? Process, Refusal? Refusal)> RunAsync(
-        HttpContext context, ServiceRow row, Func<GuestConnection, IReadOnlyDictionary<string, string>, Task<GuestProcess?>> act)
+        HttpContext context, Func<GuestConnection, Task<GuestProcess?>> act)
     {
         var admitted = await context.AdmitAsync(AdmitFor.Exec);
         if (admitted.Refusal is { } refusal)
             return (null, refusal);
         try
         {
-            return (await act(admitted.Guest, admitted.Env), null);
+            return (await act(admitted.Guest), null);
         }
         catch (GuestException e)
         {
@@ -223,7 +223,7 @@ internal sealed partial class ServiceEndpoints(ServiceSet services, ServiceKeepe
         }
     }
 
-    private Task WantAsync(ServiceRow row, bool isWanted) => services.ChangeAsync(row, old => old with { IsWanted = isWanted, UpdatedAt = time.GetUtcNow() });
+    private Task<ServiceRow?> WantAsync(ServiceRow row, bool isWanted) => services.ChangeAsync(row, old => old with { IsWanted = isWanted, UpdatedAt = time.GetUtcNow() });
 
     private IResult Told((GuestProcess? Process, Refusal? Refusal) done, ServiceRow row) => done.Refusal is { } refusal
         ? Reply.Refuse(refusal)

@@ -36,6 +36,14 @@ internal sealed partial class ServiceKeeper(
             beginning[resident.Row.Id] = StartAllAsync(resident, stopping.Token);
     }
 
+    /// <summary>Gives a computer that was made of another's disk the same services. It may have come up meanwhile, when it had none.</summary>
+    public async Task AdoptAsync(string fromMachine, string toMachine)
+    {
+        await services.CopyAsync(fromMachine, toMachine, time.GetUtcNow());
+        if (directory.Find(toMachine) is { Row.State: MachineState.Running } resident)
+            Begin(resident);
+    }
+
     private async Task StartAllAsync(Resident resident, CancellationToken ct)
     {
         await Task.Yield();
@@ -45,7 +53,7 @@ internal sealed partial class ServiceKeeper(
             {
                 troubles.TryRemove(row.Id, out _);
                 if (resident.Road is { } road)
-                    await StartAsync(await road.ConnectAsync(ct), row, resident.Env(seal).Values, ct);
+                    await StartAsync(await road.ConnectAsync(ct), resident, row, ct);
             }
             catch (Exception e) when (e is GuestException or SocketException or IOException or OperationCanceledException)
             {
@@ -57,7 +65,12 @@ internal sealed partial class ServiceKeeper(
     }
 
     /// <summary>Starts it unless it runs.</summary>
-    public async Task<GuestProcess> StartAsync(GuestConnection guest, ServiceRow row, IReadOnlyDictionary<string, string> machineEnv, CancellationToken ct)
+    public Task<GuestProcess> StartAsync(GuestConnection guest, ServiceRow row, CancellationToken ct) =>
+        directory.Find(row.MachineId) is { } resident
+            ? StartAsync(guest, resident, row, ct)
+            : throw new GuestException(GuestException.Disconnected, "the computer is gone");
+
+    private async Task<GuestProcess> StartAsync(GuestConnection guest, Resident resident, ServiceRow row, CancellationToken ct)
     {
         var turn = turns.GetOrAdd(row.Id, _ => new SemaphoreSlim(1));
         await turn.WaitAsync(ct);
@@ -65,12 +78,13 @@ internal sealed partial class ServiceKeeper(
         {
             if (await ProcessAsync(guest, row, ct) is { State: GuestProcessState.Running } present)
                 return present;
-            var env = machineEnv.ToDictionary();
+            var defaults = CommandDefaults.Of(resident.Row);
+            var env = defaults.With(resident.Env(seal).Values).ToDictionary();
             foreach (var (name, value) in seal.Open(row.SealedEnv).Values)
                 env[name] = value;
             // Not cancelled half way: what was started and not told of would be started twice.
             var process = await guest.StartProcessAsync(
-                new ProcessStartCall { Shell = row.Command, Cwd = row.WorkingDir, Env = env, Name = row.ProcessName }, CancellationToken.None);
+                new ProcessStartCall { Shell = row.Command, Cwd = row.WorkingDir ?? defaults.Folder, User = defaults.User, Env = env, Name = row.ProcessName }, CancellationToken.None);
             Started(log, row.Id, row.MachineId);
             return process;
         }
@@ -193,7 +207,7 @@ internal sealed partial class ServiceKeeper(
             {
                 // A service that never ran is started by the boot or the call that wants it.
                 if (LastOf(processes, row) is { State: not GuestProcessState.Running } ended && IsFollowed(row.RestartPolicy, ended) && IsDue(row, ended))
-                    await StartAsync(guest, row, resident.Env(seal).Values, patience.Token);
+                    await StartAsync(guest, resident, row, patience.Token);
             }
         }
         catch (Exception e) when (e is GuestException or SocketException or IOException or OperationCanceledException)

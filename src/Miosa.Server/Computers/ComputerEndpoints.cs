@@ -11,7 +11,7 @@ namespace Miosa.Server.Computers;
 
 /// <summary>The life of computers, of the group Computers of the contract.</summary>
 internal sealed class ComputerEndpoints(
-    Machines machines, ComputerFields fields, ComputerView view, ComputerList list, Desktops desktops, RuntimeClient runtime, TemplateSet templates, WorkspaceSet workspaces, TenantDefaults tenantDefaults, ServiceSet services, TimeProvider time)
+    Machines machines, ComputerFields fields, ComputerView view, ComputerList list, Desktops desktops, RuntimeClient runtime, TemplateSet templates, WorkspaceSet workspaces, TenantDefaults tenantDefaults, ServiceKeeper services)
 {
     private const string Destroyed = "destroyed";
 
@@ -76,7 +76,7 @@ internal sealed class ComputerEndpoints(
             return Reply.Refuse(faults!); // one of the two is always there
         var (machine, no) = await machines.ForkAsync(source, draft, hasMemory: false);
         if (machine is not null)
-            await services.CopyAsync(source.Id, machine.Id, time.GetUtcNow());
+            await services.AdoptAsync(source.Id, machine.Id);
         return machine is null ? Reply.Refuse(no ?? Refusal.Internal()) : One(machine, 201);
     }
 

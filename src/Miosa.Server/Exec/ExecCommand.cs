@@ -18,13 +18,16 @@ internal sealed record ExecLimits(TimeSpan Standard, TimeSpan Longest, TimeSpan 
     private static readonly TimeSpan StandardOfComputer = TimeSpan.FromSeconds(30);
     private static readonly TimeSpan LongestOnWireOfComputer = TimeSpan.FromSeconds(300);
 
+    /// <summary>Whether the caller may say whose command it is.</summary>
+    public bool TakesUser { get; init; }
+
     public static ExecLimits UpTo(TimeSpan longest) => new(longest, longest, TimeSpan.MaxValue);
 
     public static ExecLimits Of(HttpContext context, ServerSettings settings)
     {
         var all = UpTo(TimeSpan.FromSeconds(settings.MaxExecSec));
         return context.IsAboutComputer()
-            ? all with { Standard = StandardOfComputer < all.Longest ? StandardOfComputer : all.Longest, LongestOnWire = LongestOnWireOfComputer }
+            ? all with { Standard = StandardOfComputer < all.Longest ? StandardOfComputer : all.Longest, LongestOnWire = LongestOnWireOfComputer, TakesUser = true }
             : all;
     }
 }
@@ -41,6 +44,7 @@ internal sealed partial record ExecCommand
     // The guest takes the whole call in one frame of 64 KiB; the rest is its own fields and JSON escapes.
     private const int MaxCallBytes = 60_000;
     private const int MaxPathLength = 4096;
+    private const int MaxUserLength = 64;
     private const int MaxStdinLength = 16 * 1024 * 1024;
 
     /// <summary>Room for the longest stdin; the command itself is far smaller.</summary>
@@ -48,6 +52,9 @@ internal sealed partial record ExecCommand
 
     public required Command Command { get; init; }
     public string? Cwd { get; init; }
+
+    /// <summary>Name or number in the machine; null is the image's.</summary>
+    public string? User { get; init; }
     public IReadOnlyDictionary<string, string>? Env { get; init; }
     public required TimeSpan Timeout { get; init; }
     public byte[]? Stdin { get; init; }
@@ -61,6 +68,7 @@ internal sealed partial record ExecCommand
     {
         var command = CommandOf(fields);
         var cwd = fields.Text("cwd", MaxPathLength);
+        var user = limits.TakesUser ? fields.Text("user", MaxUserLength) : null;
         var env = fields.TextMap("env", EnvironmentName());
         var stdin = fields.Text("stdin", MaxStdinLength, allowEmpty: true);
         var timeout = TimeoutOf(fields, limits);
@@ -74,6 +82,7 @@ internal sealed partial record ExecCommand
             // Not null: a missing command is an error above.
             Command = command!,
             Cwd = cwd,
+            User = user,
             Env = env,
             Timeout = timeout,
             Stdin = stdin is null ? null : Encoding.UTF8.GetBytes(stdin),
@@ -97,17 +106,19 @@ internal sealed partial record ExecCommand
         return new Fields(Aliases.Apply(body));
     }
 
-    /// <summary>The machine's own environment below, the request's on top; refused when both and the command are too much for one call.</summary>
-    public (ExecCommand? Command, Refusal? Refusal) Within(IReadOnlyDictionary<string, string> machine)
+    /// <summary>What the machine gives every command below, the request's own on top; refused when both and the command are too much for one call.</summary>
+    public (ExecCommand? Command, Refusal? Refusal) Within(Admitted admitted)
     {
+        var machine = admitted.Env;
+        var whole = this with { User = User ?? admitted.Defaults?.User, Cwd = Cwd ?? admitted.Defaults?.Folder };
         if (machine.Count == 0)
-            return (this, null);
+            return (whole, null);
         var merged = new Dictionary<string, string>(machine);
         foreach (var (name, value) in Env ?? new Dictionary<string, string>())
             merged[name] = value;
         return SizeOf(Command, Cwd, merged) is > MaxCallBytes and var size
             ? (null, Refusal.Invalid("command", $"is too long: {size} bytes with its environment and the machine's, at most {MaxCallBytes}; write a script file and run that"))
-            : (this with { Env = merged }, null);
+            : (whole with { Env = merged }, null);
     }
 
     public ExecCall ToCall() => new()
@@ -115,6 +126,7 @@ internal sealed partial record ExecCommand
         Shell = Command.Shell,
         Argv = Command.Argv?.ToArray(),
         Cwd = Cwd,
+        User = User,
         Env = Env?.ToDictionary(),
         TimeoutMs = (long)Math.Ceiling(Timeout.TotalMilliseconds),
         Stdin = Stdin is { Length: > 0 },

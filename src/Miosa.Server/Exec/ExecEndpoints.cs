@@ -69,7 +69,7 @@ internal static class ExecEndpoints
         if (command is { } asked)
         {
             var admitted = await context.AdmitAsync(AdmitFor.Exec);
-            (command, refusal) = admitted.Refusal is null ? asked.Within(admitted.Env) : (null, admitted.Refusal);
+            (command, refusal) = admitted.Refusal is null ? asked.Within(admitted) : (null, admitted.Refusal);
             if (command is not null)
                 return (command, admitted.Guest);
         }

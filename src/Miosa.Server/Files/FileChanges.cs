@@ -78,8 +78,16 @@ internal static class FileChanges
             return Reply.Refuse(refusal);
         return await FileCall.RunAsync(context, AdmitFor.FileWrite, "path", async (guest, ct) =>
         {
-            // Not null: a missing path is refused above.
-            await guest.DeleteAsync(path!, recursive, ct);
+            try
+            {
+                // Not null: a missing path is refused above.
+                await guest.DeleteAsync(path!, recursive, ct);
+            }
+            catch (GuestException e) when (e.Code == GuestErrorCode.IsDirectory && context.IsAboutComputer())
+            {
+                // Their contract has another status for it than that of sandboxes.
+                return Reply.Refuse(Refusal.Conflict(e.Message));
+            }
             return Reply.Ok();
         });
     }

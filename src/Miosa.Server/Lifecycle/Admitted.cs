@@ -22,7 +22,7 @@ internal readonly struct Admitted
     public Admitted(Refusal refusal) => Refusal = refusal;
 
     public Admitted(Resident resident, GuestConnection guest, IReadOnlyDictionary<string, string> env) =>
-        (MachineId, this.resident, this.guest, Env) = (resident.Row.Id, resident, guest, env);
+        (MachineId, this.resident, this.guest, Defaults, Env) = (resident.Row.Id, resident, guest, CommandDefaults.Of(resident.Row), CommandDefaults.Of(resident.Row).With(env));
 
     public Refusal? Refusal { get; }
 
@@ -32,6 +32,9 @@ internal readonly struct Admitted
 
     /// <summary>Counts as use at this moment: for requests that stay open and are not busy all the time.</summary>
     public void Touch(DateTimeOffset now) => resident?.Touch(now);
+
+    /// <summary>Of commands that say nothing else; <see cref="Env"/> has their environment in it.</summary>
+    public CommandDefaults? Defaults { get; }
 
     public IReadOnlyDictionary<string, string> Env { get; } = new Dictionary<string, string>();
 }

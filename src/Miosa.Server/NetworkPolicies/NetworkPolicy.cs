@@ -126,7 +126,7 @@ internal static class NetworkPolicy
         return null;
     }
 
-    private static JsonNode WordsOf(Fields rule)
+    private static JsonObject WordsOf(Fields rule)
     {
         RuleAliases.Apply(rule.Body);
         return new JsonObject { ["effect"] = rule.Text("effect"), ["destination"] = rule.Text("destination", maxLength: 300) is "*" ? Any : rule.Text("destination", maxLength: 300), ["protocol"] = rule.Text("protocol") };

@@ -29,7 +29,7 @@ internal static class ProcessStart
         var admitted = await context.AdmitAsync(AdmitFor.Exec);
         if (admitted.Refusal is { } no)
             return Reply.Refuse(no);
-        (var whole, faults) = command.Within(admitted.Env);
+        (var whole, faults) = command.Within(admitted);
         return whole is null
             ? Reply.Refuse(faults!) // as above
             : await RunAsync(context, whole, string.IsNullOrEmpty(name) ? null : name, admitted.Guest, 201);
@@ -54,6 +54,7 @@ internal static class ProcessStart
                     Shell = exec.Shell,
                     Argv = exec.Argv,
                     Cwd = exec.Cwd,
+                    User = exec.User,
                     Env = exec.Env,
                     TimeoutMs = command.Timeout < Longest ? exec.TimeoutMs : null,
                     Name = name,

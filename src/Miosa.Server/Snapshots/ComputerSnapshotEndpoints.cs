@@ -12,7 +12,7 @@ namespace Miosa.Server.Snapshots;
 /// restore of a checkpoint puts this one back.
 /// </summary>
 internal sealed class ComputerSnapshotEndpoints(
-    SnapshotSet snapshots, Restores restores, Machines machines, ComputerFields fields, ComputerView view, ServiceSet services, TimeProvider time)
+    SnapshotSet snapshots, Restores restores, Machines machines, ComputerFields fields, ComputerView view, ServiceKeeper services, TimeProvider time)
 {
     private const string Computer = "/computers/{computer_id}";
     private const int MaxComment = 1000;
@@ -105,7 +105,7 @@ internal sealed class ComputerSnapshotEndpoints(
         if (machine is null)
             return Reply.Refuse(refused ?? Refusal.Internal());
         await snapshots.UsedAsync(row.Id);
-        await services.CopyAsync(row.SandboxId, machine.Id, time.GetUtcNow());
+        await services.AdoptAsync(row.SandboxId, machine.Id);
         var both = new JsonObject
         {
             ["data"] = JsonNode.Parse(Reply.Bytes(view.Of(machine), WireJson.Default.ComputerInfo)),

@@ -59,7 +59,7 @@ internal static class ExecSocket
             fields.Body["command"] = new JsonArray([program, .. (form.Standard == OutputFrames.Typed ? words.OfType<string>() : words.ToString().Split(',')).Select(word => (JsonNode?)word)]);
         if (query["env"] is { Count: > 0 } env && env.ToString().Length > 0 && !TryEnv(env, fields))
             fields.Fail("env", "must be a JSON object of strings, or NAME=VALUE, which may be repeated");
-        var (command, refusal) = ExecCommand.Of(fields, ExecLimits.UpTo(TimeSpan.FromSeconds(settings.MaxExecSec)));
+        var (command, refusal) = ExecCommand.Of(fields, ExecLimits.UpTo(TimeSpan.FromSeconds(settings.MaxExecSec)) with { TakesUser = context.IsAboutComputer() });
         if (command is { IsDetached: true })
             refusal = Refusal.Invalid("detached", "cannot be used with a WebSocket: start a process instead");
         if (refusal is null && !context.WebSockets.IsWebSocketRequest)
@@ -70,7 +70,7 @@ internal static class ExecSocket
             return;
         }
         var admitted = await context.AdmitAsync(AdmitFor.Exec);
-        (var whole, refusal) = admitted.Refusal is null ? command.Within(admitted.Env) : (null, admitted.Refusal);
+        (var whole, refusal) = admitted.Refusal is null ? command.Within(admitted) : (null, admitted.Refusal);
         if (whole is null)
             await Reply.Refuse(refusal!).ExecuteAsync(context); // one of the two is always there
         else if (pty)
@@ -88,7 +88,7 @@ internal static class ExecSocket
         try
         {
             await admitted.Guest.OpenTerminalAsync(
-                new TerminalOpenCall { Id = id, Shell = exec.Shell, Argv = exec.Argv, Cwd = exec.Cwd, Env = exec.Env, Cols = cols, Rows = rows }, CancellationToken.None);
+                new TerminalOpenCall { Id = id, Shell = exec.Shell, Argv = exec.Argv, Cwd = exec.Cwd, User = exec.User, Env = exec.Env, Cols = cols, Rows = rows }, CancellationToken.None);
             call = await admitted.Guest.AttachTerminalAsync(id, CancellationToken.None);
         }
         catch (GuestException e)

@@ -77,6 +77,7 @@ internal static class TerminalEndpoints
         var (cols, rows) = (fields.Int("cols", 1, MaxSize) ?? 80, fields.Int("rows", 1, MaxSize) ?? 24);
         var shell = fields.Text("shell", 4096);
         var cwd = fields.Text("cwd", 4096);
+        var user = context.IsAboutComputer() ? fields.Text("user", 64) : null;
         var env = fields.TextMap("env", ExecCommand.EnvironmentName(), maxLength: 16_384);
         if (env?.Sum(pair => pair.Key.Length + pair.Value.Length) > 16_384)
             fields.Fail("env", "must have at most 16384 characters in all");
@@ -89,7 +90,7 @@ internal static class TerminalEndpoints
                 merged[name] = value;
             // Not cancelled with the request: a terminal that nobody was told of could not be found by its caller.
             var terminal = await admitted.Guest.OpenTerminalAsync(
-                new TerminalOpenCall { Id = Ids.New("sess"), Argv = shell is null ? null : [shell], Cwd = cwd, Env = merged, Cols = cols, Rows = rows }, CancellationToken.None);
+                new TerminalOpenCall { Id = Ids.New("sess"), Argv = shell is null ? null : [shell], Cwd = cwd ?? admitted.Defaults?.Folder, User = user ?? admitted.Defaults?.User, Env = merged, Cols = cols, Rows = rows }, CancellationToken.None);
             var session = Of(context, terminal);
             // Clients of computers give the answer on as it is, and unwrap what has "data".
             return context.IsAboutComputer() ? Reply.Bare(session, WireJson.Default.TerminalSession, 201) : Reply.One(session, WireJson.Default.TerminalSession, 201);
