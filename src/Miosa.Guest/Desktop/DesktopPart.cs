@@ -7,13 +7,13 @@ namespace Miosa.Guest.Desktop;
 /// <summary>One program of the desktop: started, its output kept as a tail to tell why it died, and ended. Used by the session's thread.</summary>
 internal sealed unsafe class DesktopPart(string name)
 {
-    private const int TailBytes = 2048;
+    private const int TailBytes = 512;
     private const int MostStarts = 4;
     private const int StartsWithinMs = 60_000;
 
     private readonly Queue<long> _starts = new();
     private readonly byte[] _tail = new byte[TailBytes];
-    private readonly byte[] _buffer = new byte[1024];
+    private readonly byte[] _buffer = new byte[TailBytes];
     private int _tailCount;
     private RunningCommand? _command;
 
@@ -94,12 +94,25 @@ internal sealed unsafe class DesktopPart(string name)
     }
 
     /// <summary>Why it ended, and the last of what it said.</summary>
-    public string Reason => _tailCount == 0 ? End : End + ": " + Encoding.UTF8.GetString(_tail, 0, _tailCount).Trim();
+    public string Reason => _tailCount == 0 ? End : End + ": " + Readable(Encoding.UTF8.GetString(_tail, 0, _tailCount));
 
     public void Kill()
     {
         _command?.Dispose();
         _command = null;
+    }
+
+    /// <summary>One line without what steers a terminal.</summary>
+    private static string Readable(string log)
+    {
+        var text = new StringBuilder(log.Length);
+        foreach (var letter in log)
+        {
+            var shown = char.IsControl(letter) ? ' ' : letter;
+            if (shown != ' ' || (text.Length > 0 && text[^1] != ' '))
+                text.Append(shown);
+        }
+        return text.ToString().Trim();
     }
 
     private bool Take(int pipe)

@@ -26,7 +26,8 @@ internal static class DesktopSession
     private const int ManagerMs = 10_000;
     private const int SettleMs = 12_000;
     private const int LookMs = 5;
-    private const int OrderMs = 15_000;
+    private const int EndsMs = 300;
+    private const int OrderMs = 10_000;
     private const int MostOpenWindows = 1024;
     private const int PollsEach = 3;
 
@@ -208,6 +209,12 @@ internal static class DesktopSession
     {
         var place = s_place!; // set before the thread is started
         place.Prepare();
+        // Only the screen's own deaths count against it, and what dies with it is not to blame.
+        foreach (var part in s_parts)
+        {
+            if (part != s_screen)
+                part.ForgetStarts();
+        }
         var facts = Facts;
         StartBus(place);
         // No GLX: it would load a compiler of 100 MB. No reset: the wallpaper and the keyboard would go with the last client.
@@ -327,17 +334,30 @@ internal static class DesktopSession
     private static void Tend()
     {
         var place = s_place!; // as above
+        var brokenUntil = 0L;
         while (true)
         {
-            foreach (var ended in Pump(-1))
-                Replace(ended, place);
+            foreach (var ended in Pump(brokenUntil == 0 ? -1 : LookMs))
+            {
+                // It may have been started again along with another.
+                if (!ended.IsRunning)
+                    Replace(ended, place);
+            }
             if (s_mustPaint)
             {
                 s_mustPaint = false;
                 Background.TryPaint(place);
             }
-            if (s_link is { IsBroken: true } && s_agent.IsRunning)
-                ReplaceAgent(place, s_link.Silence is { } silence ? "the agent was ended: " + silence : "the agent closed its link");
+            if (s_link is not { IsBroken: true } link || !s_agent.IsRunning)
+            {
+                brokenUntil = 0;
+                continue;
+            }
+            // Of an agent that has ended, the end of its pipes is seen first and its exit code a moment later.
+            var now = Environment.TickCount64;
+            brokenUntil = brokenUntil != 0 ? brokenUntil : now + (link.Silence is null ? EndsMs : 0);
+            if (now >= brokenUntil)
+                ReplaceAgent(place, link.Silence is { } silence ? "the agent was ended: " + silence : "the agent closed its link");
         }
     }
 
@@ -346,6 +366,9 @@ internal static class DesktopSession
         var reason = part.Reason;
         if (part == s_screen)
             throw new ScreenDownException(reason);
+        // Everything that draws dies with the screen, and may be seen to before it.
+        if (!IsScreenThere())
+            WaitFor(() => false, EndsMs, reason);
         if (part == s_agent)
         {
             ReplaceAgent(place, reason);
@@ -373,13 +396,12 @@ internal static class DesktopSession
 
     private static void ReplaceAgent(DesktopPlace place, string reason)
     {
-        const int screenEndsMs = 300;
         var blamesScreen = !s_agent.IsRunning && s_agent.ExitCode == DesktopAgent.ScreenLostCode;
         DropAgent();
         if (blamesScreen)
         {
             // It may be about to be reaped; when it still lives after that, it does not answer.
-            WaitFor(() => false, screenEndsMs, reason);
+            WaitFor(() => false, EndsMs, reason);
         }
         if (!s_agent.MayStart())
             throw new GuestFailure(GuestErrorCode.Failed, "the agent died too often: " + reason);

@@ -105,9 +105,11 @@ internal sealed class AccessibleApp(BusConnection bus, string name, TreeBudget b
                 parent.Children.Add(node);
         }
         foreach (var node in nodes.Values)
-            node.Children.Sort(static (a, b) => a.IndexInParent.CompareTo(b.IndexInParent));
+            Sort(node);
         return nodes.GetValueOrDefault(RootPath);
     }
+
+    private static void Sort(AccessibleNode node) => node.Children.Sort(static (a, b) => a.IndexInParent.CompareTo(b.IndexInParent));
 
     private AccessibleNode ParseItem(ref BusReader reader, bool withChildren, int order)
     {
@@ -194,7 +196,8 @@ internal sealed class AccessibleApp(BusConnection bus, string name, TreeBudget b
     }
 
     /// <summary>
-    /// Asks for the children that showing nodes say they have and the cache has not, and for theirs. Not those of a node that manages its
+    /// Asks for the children that showing nodes say they have and the cache has not, and for theirs: Chromium's cache lacks a page until somebody
+    /// has asked for it. Not those of a node that manages its
     /// descendants: a list of a million rows makes them up as it is asked.
     /// </summary>
     private void Complete(AccessibleNode root, long deadline)
@@ -214,7 +217,7 @@ internal sealed class AccessibleApp(BusConnection bus, string name, TreeBudget b
 
     private static void Gather(AccessibleNode node, List<AccessibleNode> incomplete, int depth)
     {
-        if (node.Children.Count == 0 && node.ChildCount != 0 && !node.Has(Words.StateManagesDescendants) && (node.Path == RootPath || node.Has(Words.StateShowing)))
+        if ((node.ChildCount < 0 || node.Children.Count < node.ChildCount) && !node.Has(Words.StateManagesDescendants) && (node.Path == RootPath || node.Has(Words.StateShowing)))
             incomplete.Add(node);
         // The parents of a cache may be a circle only apart from the root: what hangs on the root is a tree, but maybe a very deep one.
         if (depth < MaxLevels * 4)
@@ -224,18 +227,24 @@ internal sealed class AccessibleApp(BusConnection bus, string name, TreeBudget b
 
     private List<AccessibleNode> NextLevel(List<AccessibleNode> level, long deadline)
     {
-        var parents = new Dictionary<string, AccessibleNode>();
+        var parents = new Dictionary<string, (AccessibleNode Node, int Index)>();
         InBatches(level, node => bus.Send(name, node.Path, Accessible, "GetChildren"), deadline, (parent, reply) =>
         {
             if (reply.Signature != "a(so)")
                 return;
             var reader = reply.Read();
             var end = reader.Array(8);
-            while (reader.Position < end)
+            var cached = parent.Children.ToDictionary(node => node.Path);
+            for (var index = 0; reader.Position < end; index++)
             {
                 reader.Align(8);
                 var owner = reader.Text();
                 var path = reader.ObjectPath();
+                if (cached.TryGetValue(path, out var child))
+                {
+                    child.IndexInParent = index;
+                    continue;
+                }
                 // A part of another application (an embedded plug) is found there. What is already in the tree would make it a circle.
                 if (owner != name || path == RootPath || _known.Contains(path))
                     continue;
@@ -245,12 +254,16 @@ internal sealed class AccessibleApp(BusConnection bus, string name, TreeBudget b
                     return;
                 }
                 _known.Add(path);
-                parents.Add(path, parent);
+                parents.Add(path, (parent, index));
             }
         });
         var found = Describe([.. parents.Keys], deadline);
         foreach (var node in found)
-            parents[node.Path].Children.Add(node);
+        {
+            node.IndexInParent = parents[node.Path].Index;
+            parents[node.Path].Node.Children.Add(node);
+        }
+        level.ForEach(Sort);
         return found.FindAll(node => node.Has(Words.StateShowing) && !node.Has(Words.StateManagesDescendants));
     }
 

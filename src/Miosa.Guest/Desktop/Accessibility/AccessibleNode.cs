@@ -5,9 +5,9 @@ internal sealed class AccessibleNode(string path)
 {
     public string Path => path;
     public string ParentPath { get; init; } = "";
-    public int IndexInParent { get; init; }
+    public int IndexInParent { get; set; }
 
-    /// <summary>How many children it says it has; not all are in the cache.</summary>
+    /// <summary>How many children it says it has, -1 before it was asked. A cache may lack some.</summary>
     public int ChildCount { get; init; }
 
     public string Name { get; set; } = "";
