@@ -37,7 +37,7 @@ internal static class ComputerCalls
     public static async Task<string> EnterAsync(this Miosa.Platform.Platform platform, string machine, string shell)
     {
         var start = new ProcessStartInfo("nsenter") { RedirectStandardOutput = true, RedirectStandardError = true };
-        foreach (var argument in (string[])["-t", (await platform.PidAsync(machine)).ToString(CultureInfo.InvariantCulture), "-U", "-m", "-S", "0", "-G", "0", "/bin/sh", "-c", shell])
+        foreach (var argument in (string[])["-t", (await platform.PidAsync(machine)).ToString(CultureInfo.InvariantCulture), "-U", "-m", "-p", "-S", "0", "-G", "0", "/bin/sh", "-c", shell])
             start.ArgumentList.Add(argument);
         using var process = Process.Start(start) ?? throw new InvalidOperationException("nsenter could not be started");
         var error = process.StandardError.ReadToEndAsync();

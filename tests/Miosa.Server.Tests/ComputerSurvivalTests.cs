@@ -91,7 +91,7 @@ public sealed class ComputerSurvivalTests(Tenant tenant) : IClassFixture<Tenant>
         var first = await Platform.PidAsync(id);
         await Platform.KillGuestAsync(id);
         await Miosa.Platform.Platform.UntilAsync("it runs again", async () =>
-            (await Platform.MachinesAsync())[id] == "running" && await Platform.PidAsync(id) != first && await Api.StatusAsync(id) == "running");
+            await Platform.PidAsync(id) is not 0 and var pid && pid != first && await Api.StatusAsync(id) == "running");
         Assert.Equal("kept\n", await Platform.EnterAsync(id, "cat /kept"));
         await Platform.AskRuntimeAsync(new JsonObject { ["op"] = "destroy", ["machine"] = id });
         await Miosa.Platform.Platform.UntilAsync("the loss is told", async () => await Api.StatusAsync(id) == "error");

@@ -12,8 +12,8 @@ namespace Miosa.Server.Computers;
 
 /// <summary>
 /// What follows the boot of a computer, outside its grain: 1. its desktop is started and 2. looked at once, for a computer runs when a picture of its screen has
-/// been taken; 3. the applications that were asked for are installed while it already runs. Each step can be repeated: one that a crash cut off is begun again
-/// by <see cref="Reconciliation"/>.
+/// been taken; 3. the applications that were asked for are installed while it already runs; 4. it is watched for parts that had to be started again. Each step
+/// can be repeated: one that a crash cut off is begun again by <see cref="Reconciliation"/>.
 /// </summary>
 internal sealed partial class Desktops(MachineDirectory directory, IServiceProvider services, ServerSettings settings, TimeProvider time, ILogger<Desktops> log) : BackgroundService
 {
@@ -25,11 +25,15 @@ internal sealed partial class Desktops(MachineDirectory directory, IServiceProvi
     /// <summary>Packages of an office suite, over a slow line.</summary>
     private static readonly TimeSpan InstallLimit = TimeSpan.FromMinutes(15);
 
+    /// <summary>Between two watches of one desktop.</summary>
+    private static readonly TimeSpan WatchAgainAfter = TimeSpan.FromSeconds(2);
+
     private const int MaxPicture = 64 * 1024 * 1024;
     private const int MaxReason = 500;
 
     private readonly ConcurrentDictionary<string, Work> starting = [];
     private readonly ConcurrentDictionary<string, Work> installing = [];
+    private readonly ConcurrentDictionary<string, Work> watching = [];
 
     /// <summary>Whether somebody works at the desktop of this computer.</summary>
     public bool IsAt(string machine) => starting.ContainsKey(machine);
@@ -50,6 +54,8 @@ internal sealed partial class Desktops(MachineDirectory directory, IServiceProvi
             start.Stop();
         if (installing.TryRemove(machine, out var install))
             install.Stop();
+        if (watching.TryRemove(machine, out var watch))
+            watch.Stop();
     }
 
     /// <summary>The computer runs: what is missing on it comes next.</summary>
@@ -57,6 +63,7 @@ internal sealed partial class Desktops(MachineDirectory directory, IServiceProvi
     {
         if (row.MissingApps is not null)
             InstallApps(resident.Row.Id);
+        Watch(resident);
     }
 
     /// <summary>Installs what is missing, unless that is under way. A computer that does not run gets it after its next start.</summary>
@@ -75,11 +82,14 @@ internal sealed partial class Desktops(MachineDirectory directory, IServiceProvi
     {
         // What a former process left to be installed; desktops that it left half started are found by the reconciliation.
         foreach (var resident in directory.All)
+        {
             InstallApps(resident.Row.Id);
+            Watch(resident);
+        }
         await Task.Delay(Timeout.InfiniteTimeSpan, time, stoppingToken).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
-        foreach (var work in starting.Values.Concat(installing.Values))
+        foreach (var work in starting.Values.Concat(installing.Values).Concat(watching.Values))
             work.Stop();
-        await Task.WhenAll(starting.Values.Concat(installing.Values).Select(work => work.Task));
+        await Task.WhenAll(starting.Values.Concat(installing.Values).Concat(watching.Values).Select(work => work.Task));
     }
 
     private IMachineGrain GrainOf(string machine) => services.GetRequiredService<IGrainFactory>().GetGrain<IMachineGrain>(GrainKeys.Join(settings.Node, machine));
@@ -258,6 +268,70 @@ internal sealed partial class Desktops(MachineDirectory directory, IServiceProvi
         }
     }
 
+    private void Watch(Resident resident)
+    {
+        if (resident.Row is not { IsComputer: true, HasDesktop: true, State: MachineState.Running })
+            return;
+        var work = new Work();
+        if (watching.TryAdd(resident.Row.Id, work))
+            work.Task = WatchAsync(resident, work);
+    }
+
+    /// <summary>Until the computer stops running. It counts as nobody's use.</summary>
+    private async Task WatchAsync(Resident resident, Work work)
+    {
+        await Task.Yield();
+        var id = resident.Row.Id;
+        try
+        {
+            while (resident.Row.State == MachineState.Running)
+            {
+                try
+                {
+                    if (resident.Road is { } road)
+                        await ListenAsync(resident, await road.ConnectAsync(work.Ended), work.Ended);
+                }
+                catch (Exception e) when (e is GuestException or SocketException or IOException)
+                {
+                    // It is over, or the machine is: the runtime tells that. Nothing is known meanwhile.
+                }
+                await Task.Delay(WatchAgainAfter, time, work.Ended);
+            }
+        }
+#pragma warning disable CA1031 // The edge of a work of its own: it only tells, and begins again with the next start.
+        catch (Exception e) when (e is not OperationCanceledException)
+#pragma warning restore CA1031
+        {
+            WatchFailed(log, id, e);
+        }
+        catch (OperationCanceledException)
+        {
+            // Given up.
+        }
+        finally
+        {
+            watching.TryRemove(KeyValuePair.Create(id, work));
+        }
+    }
+
+    private async Task ListenAsync(Resident resident, GuestConnection guest, CancellationToken ct)
+    {
+        using var watch = await GuestDesktopWatch.StartAsync(guest, idleMs: 0, ct);
+        while (await watch.NextAsync(ct) is { } told)
+        {
+            var reason = told.Event switch
+            {
+                DesktopEvent.Restarted => $"the desktop's {Cut(told.Part ?? "part")} was started again: {Cut(told.Reason ?? "it ended")}",
+                DesktopEvent.Failed => $"the desktop does not work any more: {Cut(told.Reason ?? "it ended")}; restart the computer",
+                _ => null,
+            };
+            if (reason is null)
+                continue;
+            DesktopTold(log, resident.Row.Id, reason);
+            await GrainOf(resident.Row.Id).DesktopErred(reason);
+        }
+    }
+
     /// <summary>Bounded and on one line: it comes from a machine and stands in an answer.</summary>
     private static string Cut(string text)
     {
@@ -297,6 +371,12 @@ internal sealed partial class Desktops(MachineDirectory directory, IServiceProvi
 
     [LoggerMessage(Level = LogLevel.Error, Message = "installing applications on {Machine} failed; it is begun again with its next start")]
     private static partial void InstallFailed(ILogger log, string machine, Exception exception);
+
+    [LoggerMessage(Level = LogLevel.Error, Message = "watching the desktop of {Machine} failed; it begins again with its next start")]
+    private static partial void WatchFailed(ILogger log, string machine, Exception exception);
+
+    [LoggerMessage(Level = LogLevel.Warning, Message = "computer {Machine}: {Reason}")]
+    private static partial void DesktopTold(ILogger log, string machine, string reason);
 
     [LoggerMessage(Level = LogLevel.Information, Message = "computer {Machine}, application {App}: {Outcome}")]
     private static partial void AppDone(ILogger log, string machine, string app, string outcome);

@@ -32,6 +32,9 @@ internal interface IMachineGrain : IGrainWithStringKey
     /// <inheritdoc cref="DesktopSeen"/>
     ValueTask<MachineAnswer> DesktopFailed(long boot, string reason);
 
+    /// <summary>Something of the desktop of a running computer failed, or was started again.</summary>
+    ValueTask DesktopErred(string reason);
+
     /// <summary>What is left of a computer's selected applications; null when all are there.</summary>
     ValueTask<MachineAnswer> AppsChanged(string? missing);
 

@@ -25,7 +25,7 @@ internal sealed partial class MachineGrain
     {
         if (directory.Find(MachineId) is not { Row: { IsComputer: true, State: MachineState.Starting } row } resident || resident.Boot != boot)
             return MachineAnswer.No(Refusal.Conflict("the computer does not wait for this desktop"));
-        var bootMs = (int)Math.Ceiling(time.GetElapsedTime(resident.BootBegan).TotalMilliseconds);
+        int? bootMs = resident.BootBegan is { } began ? (int)Math.Ceiling(time.GetElapsedTime(began).TotalMilliseconds) : row.BootMs;
         var answer = await CommitAsync(resident, ComputerLifecycle.Decide(row.State, Want.Booted), reason: null, next => next with
         {
             HasDesktop = hasDesktop,
@@ -47,6 +47,15 @@ internal sealed partial class MachineGrain
         if (directory.Find(MachineId) is not { Row: { IsComputer: true, State: MachineState.Starting } row } resident || resident.Boot != boot)
             return MachineAnswer.No(Refusal.Conflict("the computer does not wait for this desktop"));
         return await AskComputerAsync(resident, row, Want.BootFailed, reason);
+    }
+
+    public async ValueTask DesktopErred(string reason)
+    {
+        if (directory.Find(MachineId) is not { Row: { IsComputer: true, State: MachineState.Running } old } resident || old.DesktopError == reason)
+            return;
+        var row = Stamp(old with { DesktopError = reason }, resident);
+        await events.CommitAsync(row, isNew: false, [], CancellationToken.None);
+        Settle(resident, row);
     }
 
     public async ValueTask<MachineAnswer> AppsChanged(string? missing)

@@ -32,8 +32,8 @@ internal sealed class Resident(Machine row, GuestRoad? road)
     /// <summary>Number of the boot whose desktop is awaited; written by the grain alone.</summary>
     public long Boot { get; set; }
 
-    /// <summary>When it began, as a timestamp.</summary>
-    public long BootBegan { get; set; }
+    /// <summary>When it began, as a timestamp; null for one that a former process began.</summary>
+    public long? BootBegan { get; set; }
 
     public DateTimeOffset LastUsed => DateTimeOffset.FromUnixTimeMilliseconds(Volatile.Read(ref lastUsedMs));
 
