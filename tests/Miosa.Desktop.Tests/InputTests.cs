@@ -144,7 +144,7 @@ public sealed class InputTests(DesktopFixture desktop)
     [Fact]
     public async Task A_window_follows_a_drag_of_its_title()
     {
-        var window = await desktop.OpenAsync("xterm -T dragged -geometry 60x12+200+150", "dragged");
+        var window = await desktop.OpenAsync("xterm -T dragged -geometry 60x12+200+150 -e sleep 1000", "dragged");
         var reply = await desktop.DragAsync(new DragCall
         {
             FromX = window.X + 100, FromY = window.Y - 10, ToX = window.X + 257, ToY = window.Y + 113, DurationMs = 200,

@@ -25,7 +25,7 @@ public sealed class ScreenTests(DesktopFixture desktop)
         var before = await desktop.ScreenshotAsync(new ScreenshotCall { Cursor = false });
         var again = await desktop.ScreenshotAsync(new ScreenshotCall { Cursor = false });
         Assert.True(before.Part(0, 0, 1280, 600).Shows(again.Part(0, 0, 1280, 600)));
-        var window = await desktop.OpenAsync("xterm -T changed -geometry 40x10+300+200 -bg red", "changed");
+        var window = await desktop.OpenAsync("xterm -T changed -geometry 40x10+300+200 -bg red -e sleep 1000", "changed");
         await Runtime.Tests.Eventually.TrueAsync(
             async () =>
             {

@@ -10,8 +10,8 @@ public sealed class WindowTests(DesktopFixture desktop)
     [Fact]
     public async Task Windows_are_listed_and_controlled()
     {
-        var first = await desktop.OpenAsync("xterm -T first -geometry 50x10+100+100", "first");
-        var second = await desktop.OpenAsync("xterm -T second -geometry 50x10+500+300", "second");
+        var first = await desktop.OpenAsync("xterm -T first -geometry 50x10+100+100 -e sleep 1000", "first");
+        var second = await desktop.OpenAsync("xterm -T second -geometry 50x10+500+300 -e sleep 1000", "second");
         Assert.Equal(("XTerm", true), (second.App, second.Focused));
         Assert.Equal(int.Parse(await desktop.RunAsync("cat /tmp/second.pid"), null), second.Pid);
         Assert.Equal(["first", "second"], (await desktop.WindowsAsync()).Select(window => window.Title).Order());
@@ -43,7 +43,7 @@ public sealed class WindowTests(DesktopFixture desktop)
     [Fact]
     public async Task A_title_is_text_whatever_a_program_makes_of_it()
     {
-        var window = await desktop.OpenAsync("xterm -T odd -geometry 50x10+100+100", "odd");
+        var window = await desktop.OpenAsync("xterm -T odd -geometry 50x10+100+100 -e sleep 1000", "odd");
         await desktop.RunAsync($"xprop -id {window.Id} -f _NET_WM_NAME 8u -set _NET_WM_NAME \"$(printf '你好\\037%02000d' 7)\"");
         await Eventually.TrueAsync(
             async () => (await desktop.WindowsAsync()) is [{ Title: { } title }] && title.StartsWith("你好 0", StringComparison.Ordinal) && Encoding.UTF8.GetByteCount(title) <= 600,
@@ -60,7 +60,7 @@ public sealed class WindowTests(DesktopFixture desktop)
         var events = new Events(watch);
         Assert.Equal(DesktopEvent.Watching, (await events.NextAsync(_ => true, deadline.Token)).Event);
 
-        var window = await desktop.OpenAsync("xterm -T told -geometry 50x10+100+100", "told");
+        var window = await desktop.OpenAsync("xterm -T told -geometry 50x10+100+100 -e sleep 1000", "told");
         var opened = await events.NextAsync(one => one.Event == DesktopEvent.WindowOpened, deadline.Token);
         Assert.Equal((window.Id, window.Pid), (opened.WindowId, opened.Pid));
         await events.NextAsync(one => one.Event == DesktopEvent.WindowFocusChanged && one.WindowId == window.Id, deadline.Token);

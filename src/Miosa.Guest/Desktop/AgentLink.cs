@@ -46,7 +46,7 @@ internal sealed unsafe class AgentLink
     private readonly int _output;
     private readonly Action<GuestDesktopEvent> _told;
     private readonly Action _broken;
-    private readonly SemaphoreSlim _turn = new(1, 1);
+    private readonly Turn _turn = new();
     private readonly object _gate = new();
     private readonly ManualEvent _readerEnded = new();
     private AgentAnswer? _answer;
@@ -79,7 +79,7 @@ internal sealed unsafe class AgentLink
     /// <summary>To be disposed of by the caller; the agent's refusal is an exception.</summary>
     public AgentAnswer Order(LinkOrder order, byte[] json, ReadOnlySpan<byte> data, int timeoutMs)
     {
-        if (!_turn.Wait(timeoutMs))
+        if (!_turn.TryTake(timeoutMs))
             throw new GuestFailure(GuestErrorCode.Busy, "the desktop is busy with another call");
         try
         {
@@ -95,7 +95,7 @@ internal sealed unsafe class AgentLink
         }
         finally
         {
-            _turn.Release();
+            _turn.Give();
         }
     }
 

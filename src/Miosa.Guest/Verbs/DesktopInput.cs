@@ -15,10 +15,7 @@ internal static class DesktopInput
     /// <summary>Characters in one order: a screenshot waits for so many at most.</summary>
     private const int PieceCharacters = 2000;
 
-    /// <summary>How long the characters of one order may take with a pause behind each.</summary>
-    private const int PieceMs = 500;
-
-    private static readonly SemaphoreSlim s_turn = new(1, 1);
+    private static readonly Turn s_turn = new();
 
     public static byte[] Pointer(GuestStream stream, ReadOnlySpan<byte> open)
     {
@@ -157,16 +154,19 @@ internal static class DesktopInput
 
     private static byte[] Type(GuestStream stream, TypeCall call, byte[] text)
     {
-        var piece = call.DelayMs == 0 ? PieceCharacters : Math.Clamp(PieceMs / call.DelayMs, 1, PieceCharacters);
+        // The pauses are made here, where they keep nobody from the agent.
+        var piece = call.DelayMs == 0 ? PieceCharacters : 1;
         var typed = 0;
         for (var at = 0; at < text.Length;)
         {
             if (stream.IsCancelled)
                 throw new StreamCancelledException();
             var end = EndOfPiece(text, at, piece);
-            using var answer = DesktopSession.Order(LinkOrder.Type, call, GuestJson.Wire.TypeCall, text.AsSpan(at, end - at));
+            using var answer = DesktopSession.Order(LinkOrder.Type, new DesktopCall(), GuestJson.Wire.DesktopCall, text.AsSpan(at, end - at));
             typed += Math.Clamp(answer.Read(GuestJson.Wire.TypeReply).Characters, 0, end - at);
             at = end;
+            if (call.DelayMs > 0 && at < text.Length)
+                Libc.Poll([], call.DelayMs);
         }
         return Desktops.Reply(new TypeReply { Characters = typed }, GuestJson.Wire.TypeReply);
     }
@@ -204,7 +204,7 @@ internal static class DesktopInput
 
     private static byte[] InTurn(Func<byte[]> input)
     {
-        if (!s_turn.Wait(TurnMs))
+        if (!s_turn.TryTake(TurnMs))
             throw new GuestFailure(GuestErrorCode.Busy, "another input is under way");
         try
         {
@@ -212,7 +212,7 @@ internal static class DesktopInput
         }
         finally
         {
-            s_turn.Release();
+            s_turn.Give();
         }
     }
 

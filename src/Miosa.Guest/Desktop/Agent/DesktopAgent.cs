@@ -53,7 +53,7 @@ internal sealed unsafe class DesktopAgent
         _screen = new Screen(x);
         _input = new InputEvents(x);
         _windows = new WindowList(x);
-        _keyboard = new Keyboard(x, _input, _windows);
+        _keyboard = new Keyboard(x, _input, _windows, _screen);
         _clipboard = new Clipboard(x);
         _clipboard.Changed += () => _clipboardChanged = true;
         x.SelectEvents(x.Root, propertyAndStructure);
@@ -147,7 +147,7 @@ internal sealed unsafe class DesktopAgent
             case LinkOrder.Cursor:
                 break;
             case LinkOrder.Type:
-                Type(Call(json, GuestJson.Wire.TypeCall), data);
+                Type(data);
                 return;
             case LinkOrder.Keys:
                 PressKeys(Call(json, GuestJson.Wire.KeysCall));
@@ -254,7 +254,7 @@ internal sealed unsafe class DesktopAgent
         _x.Sync();
     }
 
-    private void Type(TypeCall call, ReadOnlySpan<byte> text)
+    private void Type(ReadOnlySpan<byte> text)
     {
         var keysyms = new List<uint>(text.Length);
         var last = 0;
@@ -265,7 +265,7 @@ internal sealed unsafe class DesktopAgent
                 keysyms.Add(Keysyms.OfText(rune.Value) ?? throw GuestFailure.BadRequest($"no key types the character U+{rune.Value:X4}"));
             last = rune.Value;
         }
-        _keyboard.Type(System.Runtime.InteropServices.CollectionsMarshal.AsSpan(keysyms), call.DelayMs);
+        _keyboard.Type(System.Runtime.InteropServices.CollectionsMarshal.AsSpan(keysyms));
         Answer(new TypeReply { Characters = keysyms.Count }, GuestJson.Wire.TypeReply);
     }
 
@@ -327,22 +327,13 @@ internal sealed unsafe class DesktopAgent
         var same = 0;
         while (same < SettledAfter && Environment.TickCount64 < until)
         {
-            _screen.Grab(new Region(0, 0, _x.Width, _x.Height), withCursor: false);
-            var now = Digest(new ReadOnlySpan<ulong>(_screen.Pixels, _x.Width * _x.Height / 2));
+            var now = _screen.Digest();
             same = now == last ? same + 1 : 0;
             last = now;
             if (same < SettledAfter)
                 Libc.Poll([], SettleStepMs);
             HandleEvents();
         }
-    }
-
-    private static ulong Digest(ReadOnlySpan<ulong> pixels)
-    {
-        var digest = 14_695_981_039_346_656_037UL;
-        foreach (var two in pixels)
-            digest = (digest ^ two) * 1_099_511_628_211UL;
-        return digest;
     }
 
     private void HandleEvents()

@@ -12,10 +12,14 @@ namespace Miosa.Guest.Desktop.Agent;
 /// <item>before a keycode that was typed with comes to mean something else, the window that has the focus must have read what was typed.</item>
 /// </list>
 /// </summary>
-internal sealed class Keyboard(XConnection x, InputEvents input, WindowList windows)
+internal sealed class Keyboard(XConnection x, InputEvents input, WindowList windows, Screen screen)
 {
-    private const int SettleMs = 60;
     private const int PingMs = 500;
+    private const int ChangeMs = 1000;
+    private const int SteadyMs = 120;
+    private const int MostSteadyMs = 2000;
+    private const int LookMs = 15;
+    private const int LongAgoMs = 5000;
     private const int KeysPerFlush = 256;
     private const int LockModifier = 2;
 
@@ -28,17 +32,18 @@ internal sealed class Keyboard(XConnection x, InputEvents input, WindowList wind
     private readonly List<byte> _spare = [];
     private byte[] _map = [];
     private int _perKey;
-    private bool _hasTyped;
+    private long _typedAt = -LongAgoMs;
+    private ulong _before;
 
     /// <summary>Types characters as <see cref="Keysyms.OfText"/> gives them, one after the other.</summary>
-    public void Type(ReadOnlySpan<uint> keysyms, int delayMs)
+    public void Type(ReadOnlySpan<uint> keysyms)
     {
         Load();
         var hadLock = ToggleLock();
         while (!keysyms.IsEmpty)
         {
             var count = Lend(keysyms);
-            TypeLent(keysyms[..count], delayMs);
+            TypeLent(keysyms[..count], hasMore: count < keysyms.Length);
             keysyms = keysyms[count..];
         }
         if (hadLock)
@@ -65,7 +70,7 @@ internal sealed class Keyboard(XConnection x, InputEvents input, WindowList wind
         strokes.Reverse();
         if (isUp)
             strokes.ForEach(keycode => input.Key(keycode, isDown: false));
-        _hasTyped = true;
+        _typedAt = Environment.TickCount64;
         x.Sync();
     }
 
@@ -222,12 +227,12 @@ internal sealed class Keyboard(XConnection x, InputEvents input, WindowList wind
     private (byte Keycode, bool IsShifted) Find(uint keysym) =>
         _fixed.TryGetValue(keysym, out var key) ? key : (_lent[keysym].Value.Keycode, false);
 
-    private void TypeLent(ReadOnlySpan<uint> keysyms, int delayMs)
+    private void TypeLent(ReadOnlySpan<uint> keysyms, bool hasMore)
     {
         var shift = _fixed.GetValueOrDefault(Keysyms.Shift).Keycode;
         var isShifted = false;
         var sinceFlush = 0;
-        _hasTyped = true;
+        _before = hasMore || _spare.Count == 0 ? screen.Digest() : 0;
         foreach (var keysym in keysyms)
         {
             var (keycode, needsShift) = Find(keysym);
@@ -235,12 +240,7 @@ internal sealed class Keyboard(XConnection x, InputEvents input, WindowList wind
                 input.Key(shift, isShifted = needsShift);
             input.Key(keycode, isDown: true);
             input.Key(keycode, isDown: false);
-            if (delayMs > 0)
-            {
-                x.Sync();
-                Libc.Poll([], delayMs);
-            }
-            else if (++sinceFlush >= KeysPerFlush)
+            if (++sinceFlush >= KeysPerFlush)
             {
                 // The server queues for each program what it has not read; a whole book at once would be a lot of that.
                 x.Sync();
@@ -250,13 +250,32 @@ internal sealed class Keyboard(XConnection x, InputEvents input, WindowList wind
         if (isShifted)
             input.Key(shift, isDown: false);
         x.Sync();
+        _typedAt = Environment.TickCount64;
     }
 
-    /// <summary>A window that answers has read everything before; one that does not is given a while.</summary>
+    /// <summary>
+    /// A window that answers has read everything before. Of one that does not (terminals do not), what was typed is waited for on the screen:
+    /// until it has changed, and then has not for a while; for a program that shows nothing of it, until it could have.
+    /// </summary>
     private void Settle()
     {
-        if (_hasTyped && !windows.TryPingFocus(PingMs))
-            Libc.Poll([], SettleMs);
+        if (Environment.TickCount64 - _typedAt > LongAgoMs || windows.TryPingFocus(PingMs))
+            return;
+        var began = Environment.TickCount64;
+        var last = screen.Digest();
+        var steadySince = began;
+        while (true)
+        {
+            var now = Environment.TickCount64;
+            var isChanged = last != _before;
+            if ((isChanged && now - steadySince >= SteadyMs) || now - began >= (isChanged ? MostSteadyMs : ChangeMs))
+                return;
+            Libc.Poll([], LookMs);
+            var digest = screen.Digest();
+            if (digest != last)
+                steadySince = Environment.TickCount64;
+            last = digest;
+        }
     }
 
     /// <summary>With caps lock on, letters would come out the other way round. True when it was on and is off now.</summary>
