@@ -8,7 +8,7 @@ namespace Miosa.Guest.Desktop.Accessibility;
 /// The tree of what is on the screen, as the applications tell it through AT-SPI.
 ///   1  the session's bus knows the accessibility bus and starts it; applications look at IsEnabled there
 ///   2  RegisterEvent makes them keep a cache, once for as long as we are connected
-///   3  every application is asked at once and has <see cref="AppMs"/>; all have <see cref="TotalMs"/>
+///   3  every application is asked at once; all of them have <see cref="TotalMs"/>, and one that is silent for a second is given up
 ///   4  what does not show, lies outside the screen or is an empty wrapper goes; what is left is chosen breadth first up to the wanted number,
 ///      so that a huge page does not hide the window beside it
 /// </summary>
@@ -17,7 +17,6 @@ internal sealed class AccessibilityTree(string sessionBus, uint uid)
     public const int MaxJsonDepth = 60;
 
     private const int TotalMs = 5000;
-    private const int AppMs = 1000;
     private const int NoticeMs = 400;
     private const int MaxApps = 64;
 
@@ -75,7 +74,7 @@ internal sealed class AccessibilityTree(string sessionBus, uint uid)
         {
             // A share of what is left: many that do not answer must not use up the time of those that do.
             var now = Environment.TickCount64;
-            var appDeadline = now + Math.Clamp((deadline - now) / (apps.Count - i), 0, AppMs);
+            var appDeadline = now + Math.Max(0, (deadline - now) / (apps.Count - i));
             if (apps[i].Take(asked[i], appDeadline, _listeningSince + NoticeMs) is { } app && Keep(app, screenWidth, screenHeight, 0))
                 root.Children.Add(app);
             bus.Forget(asked[i]);

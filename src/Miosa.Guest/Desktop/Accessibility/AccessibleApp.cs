@@ -23,10 +23,15 @@ internal sealed class AccessibleApp(BusConnection bus, string name, TreeBudget b
     private const int MaxLevels = 64;
     private const int RetryMs = 20;
 
+    /// <summary>An application that answers nothing for so long is given up; one that does answer has its share of the whole time.</summary>
+    private const int SilenceMs = 1000;
+
     /// <summary>Calls in flight at once: the bus limits what it keeps for us.</summary>
     private const int MaxInFlight = 1000;
 
     private readonly HashSet<string> _known = [];
+
+    private bool _isSilent;
 
     /// <summary>Something of it is missing.</summary>
     public bool IsTruncated { get; private set; }
@@ -45,7 +50,9 @@ internal sealed class AccessibleApp(BusConnection bus, string name, TreeBudget b
                 IsTruncated = true;
                 return null;
             }
-            Complete(root, deadline);
+            // Without a place nothing is told: time is left for asking where things are.
+            var now = Environment.TickCount64;
+            Complete(root, now + ((deadline - now) * 3 / 5));
             AskBounds(root, deadline);
             return root;
         }
@@ -62,16 +69,19 @@ internal sealed class AccessibleApp(BusConnection bus, string name, TreeBudget b
     {
         while (true)
         {
-            var reply = bus.Wait(asked, deadline);
+            var reply = bus.Wait(asked, WaitUntil(deadline));
             if (reply is { Error: null })
                 return Parse(reply);
             var now = Environment.TickCount64;
+            _isSilent = reply is null;
             if (reply is null || now >= listening || now + RetryMs >= deadline)
                 return null;
             Linux.Libc.Poll([], RetryMs);
             asked = AskCache();
         }
     }
+
+    private static long WaitUntil(long deadline) => Math.Min(deadline, Environment.TickCount64 + SilenceMs);
 
     private AccessibleNode? Parse(BusReply reply)
     {
@@ -365,15 +375,17 @@ internal sealed class AccessibleApp(BusConnection bus, string name, TreeBudget b
     /// <summary>Sends a call for each, then takes the answers; those that are an error or nonsense are left out, late ones make the tree truncated.</summary>
     private void InBatches(List<AccessibleNode> nodes, Func<AccessibleNode, uint> send, long deadline, Action<AccessibleNode, BusReply> take)
     {
-        for (var start = 0; start < nodes.Count; start += MaxInFlight)
+        for (var start = 0; start < nodes.Count && !_isSilent; start += MaxInFlight)
         {
             var batch = nodes.GetRange(start, Math.Min(MaxInFlight, nodes.Count - start));
             var serials = batch.ConvertAll(node => send(node));
             for (var i = 0; i < batch.Count; i++)
             {
-                if (bus.Wait(serials[i], deadline) is not { } reply)
+                if (bus.Wait(serials[i], WaitUntil(deadline)) is not { } reply)
                 {
                     IsTruncated = true;
+                    // Once is enough: the next batch would wait as long.
+                    _isSilent = Environment.TickCount64 < deadline;
                     serials.ForEach(bus.Forget);
                     return;
                 }

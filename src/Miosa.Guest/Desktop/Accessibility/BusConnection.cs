@@ -59,7 +59,8 @@ internal sealed unsafe class BusConnection : IDisposable
         {
             var id = Convert.ToHexString(Encoding.ASCII.GetBytes(uid.ToString(CultureInfo.InvariantCulture)));
             bus._out.Bytes(Encoding.ASCII.GetBytes("\0AUTH EXTERNAL " + id + "\r\n"));
-            bus.Flush(deadline);
+            if (!bus.TryFlush(deadline))
+                throw new BusException("the bus does not listen");
             var line = bus.ReadLine(deadline);
             if (!line.StartsWith("OK ", StringComparison.Ordinal))
                 throw new BusException("the bus refuses uid " + uid.ToString(CultureInfo.InvariantCulture) + ": " + line);
@@ -111,7 +112,11 @@ internal sealed unsafe class BusConnection : IDisposable
     /// <summary>The answer; null when the deadline passed. An answer that comes later is dropped.</summary>
     public BusReply? Wait(uint serial, long deadline)
     {
-        Flush(deadline);
+        if (!TryFlush(deadline))
+        {
+            Forget(serial);
+            return null;
+        }
         while (true)
         {
             if (_answers.Remove(serial, out var answer))
@@ -171,7 +176,8 @@ internal sealed unsafe class BusConnection : IDisposable
         throw new BusException("the address of the bus is no path of a socket: " + addresses);
     }
 
-    private void Flush(long deadline)
+    /// <summary>False when the bus has not taken all until the deadline; the rest goes first the next time.</summary>
+    private bool TryFlush(long deadline)
     {
         var sent = 0;
         fixed (byte* first = _out.Written)
@@ -188,7 +194,7 @@ internal sealed unsafe class BusConnection : IDisposable
                     throw new BusException("the bus is gone: " + Errno.Describe(Libc.LastErrno));
                 // The bus may not read on before we do.
                 if (!Await(PollEntry.In | PollEntry.Out, deadline))
-                    throw new BusException("the bus takes no more calls");
+                    break;
                 if (Fill())
                 {
                     while (TakeMessage())
@@ -197,7 +203,8 @@ internal sealed unsafe class BusConnection : IDisposable
                 }
             }
         }
-        _out.Clear();
+        _out.DropFirst(sent);
+        return _out.Length == 0;
     }
 
     private string ReadLine(long deadline)

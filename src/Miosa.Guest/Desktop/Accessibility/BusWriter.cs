@@ -14,6 +14,12 @@ internal sealed class BusWriter
 
     public void Clear() => Length = 0;
 
+    public void DropFirst(int count)
+    {
+        _bytes.AsSpan(count, Length - count).CopyTo(_bytes);
+        Length -= count;
+    }
+
     public void Align(int to)
     {
         while (Length % to != 0)
