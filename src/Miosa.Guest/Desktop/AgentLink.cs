@@ -41,6 +41,7 @@ internal sealed unsafe class AgentLink
 {
     private const int StackBytes = 256 * 1024;
     private const int WriteMs = 5000;
+    private const int MaxEvent = 8192;
 
     private readonly int _input;
     private readonly int _output;
@@ -176,6 +177,9 @@ internal sealed unsafe class AgentLink
         var head = stackalloc byte[LinkHeader.Bytes];
         if (!LinkPipe.TryRead(_output, head, LinkHeader.Bytes) || !LinkHeader.TryRead(new ReadOnlySpan<byte>(head, LinkHeader.Bytes), out var header))
             return false;
+        // Events wait in memory for hosts that read slowly: they must be small.
+        if (header.Kind == LinkKind.Event && (header.JsonBytes > MaxEvent || header.DataBytes != 0))
+            return false;
         var json = new byte[header.JsonBytes];
         fixed (byte* first = json)
         {
@@ -184,7 +188,7 @@ internal sealed unsafe class AgentLink
         }
         if (header.Kind == LinkKind.Event)
         {
-            if (header.DataBytes != 0 || JsonSerializer.Deserialize(json, GuestJson.Wire.GuestDesktopEvent) is not { } told)
+            if (JsonSerializer.Deserialize(json, GuestJson.Wire.GuestDesktopEvent) is not { } told)
                 return false;
             _told(told);
             return true;

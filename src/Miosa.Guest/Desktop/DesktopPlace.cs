@@ -47,8 +47,12 @@ internal sealed class DesktopPlace
     {
         const uint everybodysOwn = 0b001_111_111_111;
         const uint usersOnly = 0b111_000_000;
+        // A link that somebody has put there is not followed: it could lead to a folder that is not everybody's.
+        _ = Libc.UnlinkAt(Libc.AtCwd, Z(SocketFolder), 0);
         _ = Libc.MkdirAt(Libc.AtCwd, Z(SocketFolder), everybodysOwn);
-        _ = Libc.Chmod(Z(SocketFolder), everybodysOwn);
+        var sockets = Libc.Check(Libc.OpenAt(Libc.AtCwd, Z(SocketFolder), Libc.ReadOnly | Libc.Directory | Libc.NoFollow), "open", SocketFolder);
+        _ = Libc.ChmodFile(sockets, everybodysOwn);
+        Libc.Close(sockets);
         _ = Libc.MkdirAt(Libc.AtCwd, "/run/user\0"u8, 0b111_101_101);
         _ = Libc.MkdirAt(Libc.AtCwd, Z(RuntimeFolder), usersOnly);
         var folder = Libc.Check(Libc.OpenAt(Libc.AtCwd, Z(RuntimeFolder), Libc.ReadOnly | Libc.Directory | Libc.NoFollow), "open", RuntimeFolder);

@@ -377,6 +377,9 @@ internal static class DesktopSession
         // Without a bus of its own it ends with the session's; it comes back with that.
         if (part == s_accessibility && !s_bus.IsRunning)
             return;
+        // The session's bus starts it when somebody asks for it.
+        if (part == s_accessibility && !part.MayStart())
+            return;
         if (!part.MayStart())
             throw new GuestFailure(GuestErrorCode.Failed, "the " + part.Name + " died too often: " + reason);
         if (part == s_manager)

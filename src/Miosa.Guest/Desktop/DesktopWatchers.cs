@@ -1,38 +1,31 @@
 using System.Text.Json;
-using Miosa.Guest.Wire;
+using Miosa.Guest.Linux;
 
 namespace Miosa.Guest.Desktop;
 
 /// <summary>One <c>desktop.watch</c>: what has happened and is not told yet, in lines. A host that does not read loses the oldest.</summary>
-internal sealed class DesktopWatcher
+internal sealed class DesktopWatcher(int wake)
 {
     private const int MostLines = 512;
 
-    private readonly object _gate = new();
+    private readonly Lock _lock = new();
     private readonly Queue<byte[]> _lines = new();
-    private bool _isWoken;
 
     public void Add(byte[] line)
     {
-        lock (_gate)
+        lock (_lock)
         {
             if (_lines.Count >= MostLines)
                 _lines.Dequeue();
             _lines.Enqueue(line);
-            Monitor.PulseAll(_gate);
         }
+        Libc.Signal(wake);
     }
 
-    /// <summary>The next line; null after the time or when woken.</summary>
-    public byte[]? Take(int timeoutMs)
+    public byte[]? Take()
     {
-        lock (_gate)
-        {
-            if (_lines.Count == 0 && !_isWoken)
-                Monitor.Wait(_gate, timeoutMs);
-            _isWoken = false;
+        lock (_lock)
             return _lines.TryDequeue(out var line) ? line : null;
-        }
     }
 
     public static byte[] Line(GuestDesktopEvent told)

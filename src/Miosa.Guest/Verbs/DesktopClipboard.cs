@@ -8,6 +8,7 @@ internal static class DesktopClipboard
 {
     public static byte[] Get(GuestStream stream, ReadOnlySpan<byte> open)
     {
+        using var room = DesktopInput.TakeRoom();
         using var answer = DesktopSession.Order(LinkOrder.GetClipboard, new DesktopCall(), GuestJson.Wire.DesktopCall);
         if (answer.Data.Length > DesktopLimits.MaxTextBytes)
             throw new GuestFailure(GuestErrorCode.TooLarge, $"the clipboard has more than {DesktopLimits.MaxTextBytes} bytes");
@@ -21,6 +22,7 @@ internal static class DesktopClipboard
 
     public static byte[] Set(GuestStream stream, ReadOnlySpan<byte> open)
     {
+        using var room = DesktopInput.TakeRoom();
         var text = DesktopInput.ReadText(stream);
         using var answer = DesktopSession.Order(LinkOrder.SetClipboard, new DesktopCall(), GuestJson.Wire.DesktopCall, text);
         return Desktops.Reply(new ClipboardReply { Size = text.Length }, GuestJson.Wire.ClipboardReply);

@@ -15,7 +15,10 @@ internal static class DesktopInput
     /// <summary>Characters in one order: a screenshot waits for so many at most.</summary>
     private const int PieceCharacters = 2000;
 
+    private const int MostTexts = 8;
+
     private static readonly Turn s_turn = new();
+    private static int s_texts;
 
     public static byte[] Pointer(GuestStream stream, ReadOnlySpan<byte> open)
     {
@@ -81,10 +84,20 @@ internal static class DesktopInput
         var call = Desktops.Call(open, GuestJson.Wire.TypeCall);
         if (call.DelayMs is < 0 or > DesktopLimits.MaxTypeDelayMs)
             throw GuestFailure.BadRequest($"delay_ms must be 0 to {DesktopLimits.MaxTypeDelayMs}, not {call.DelayMs}");
+        using var room = TakeRoom();
         // Every byte is looked at before the first is typed.
         var text = ReadText(stream);
         CheckText(text);
         return InTurn(() => Type(stream, call, text));
+    }
+
+    /// <summary>To be held while a text of a host is: the guest's heap has room for so many of the longest.</summary>
+    public static TextRoom TakeRoom()
+    {
+        if (Interlocked.Increment(ref s_texts) <= MostTexts)
+            return default;
+        Interlocked.Decrement(ref s_texts);
+        throw new GuestFailure(GuestErrorCode.Busy, MostTexts + " texts are under way already");
     }
 
     /// <summary>The body of a stream, as UTF-8 text of bounded size.</summary>
@@ -234,5 +247,10 @@ internal static class DesktopInput
             throw GuestFailure.BadRequest($"{xName} must be 0 to {screen.Width - 1}, the width of the screen, not {x}");
         if (y < 0 || y >= screen.Height)
             throw GuestFailure.BadRequest($"{yName} must be 0 to {screen.Height - 1}, the height of the screen, not {y}");
+    }
+
+    internal readonly struct TextRoom : IDisposable
+    {
+        public void Dispose() => Interlocked.Decrement(ref s_texts);
     }
 }

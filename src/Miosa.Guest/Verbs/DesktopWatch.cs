@@ -1,4 +1,5 @@
 using Miosa.Guest.Desktop;
+using Miosa.Guest.Linux;
 using Miosa.Guest.Wire;
 
 namespace Miosa.Guest.Verbs;
@@ -16,40 +17,49 @@ internal static class DesktopWatch
             throw GuestFailure.BadRequest($"idle_ms must be 0 to {DesktopLimits.MaxIdleMs}, not {call.IdleMs}");
         if (DesktopSession.Facts.State == DesktopState.Stopped)
             _ = DesktopSession.Place;
-        var watcher = new DesktopWatcher();
-        DesktopWatchers.Add(watcher);
+        var wake = Libc.EventFd();
+        var watcher = new DesktopWatcher(wake);
+        stream.WakeBy(wake);
         try
         {
+            DesktopWatchers.Add(watcher);
             watcher.Add(DesktopWatcher.Line(Event(DesktopEvent.Watching)));
-            Tell(stream, watcher, call.IdleMs);
+            Tell(stream, watcher, wake, call.IdleMs);
         }
         finally
         {
             DesktopWatchers.Remove(watcher);
+            stream.WakeBy(-1);
+            Libc.Close(wake);
         }
         return null;
     }
 
-    private static void Tell(GuestStream stream, DesktopWatcher watcher, int idleMs)
+    private static void Tell(GuestStream stream, DesktopWatcher watcher, int wake, int idleMs)
     {
+        Span<PollEntry> polled = [new PollEntry { Fd = wake, Events = PollEntry.In }];
         var isIdle = false;
         var nextLook = 0L;
         while (true)
         {
             if (stream.IsCancelled)
                 throw new StreamCancelledException();
-            if (watcher.Take(LookMs) is { } line)
+            while (watcher.Take() is { } line)
                 stream.Send(FrameChannel.Body, line);
-            if (idleMs == 0 || Environment.TickCount64 < nextLook)
-                continue;
-            var idle = Idle();
-            if (idle >= 0 && idle >= idleMs != isIdle)
+            var now = Environment.TickCount64;
+            if (idleMs > 0 && now >= nextLook)
             {
-                isIdle = !isIdle;
-                stream.Send(FrameChannel.Body, DesktopWatcher.Line(Event(isIdle ? DesktopEvent.IdleInactive : DesktopEvent.IdleActive) with { IdleMs = idle }));
+                var idle = Idle();
+                if (idle >= 0 && idle >= idleMs != isIdle)
+                {
+                    isIdle = !isIdle;
+                    stream.Send(FrameChannel.Body, DesktopWatcher.Line(Event(isIdle ? DesktopEvent.IdleInactive : DesktopEvent.IdleActive) with { IdleMs = idle }));
+                }
+                // While nothing is due there is no need to ask; that somebody is back is told within half a second.
+                nextLook = now + (isIdle || idle < 0 ? LookMs : Math.Max(LookMs, idleMs - idle));
             }
-            // While nothing is due there is no need to ask; that somebody is back is told within half a second.
-            nextLook = Environment.TickCount64 + (isIdle || idle < 0 ? LookMs : Math.Max(LookMs, idleMs - idle));
+            Libc.Poll(polled, idleMs > 0 ? (int)Math.Clamp(nextLook - Environment.TickCount64, 0, int.MaxValue) : -1);
+            Libc.ClearSignal(wake);
         }
     }
 

@@ -52,7 +52,7 @@ internal sealed class WindowList(XConnection x)
                 if (before.Minimized)
                     Activate(id);
                 SetMaximized(id, 1);
-                return WaitFor(id, window => window is { Maximized: true, Minimized: false }) ?? before;
+                return WaitForSize(id, before, window => window is { Maximized: true, Minimized: false }) ?? before;
             case DesktopWord.Minimize:
                 Ask(id, "WM_CHANGE_STATE", 3);
                 return WaitFor(id, window => window.Minimized) ?? before;
@@ -60,7 +60,7 @@ internal sealed class WindowList(XConnection x)
                 if (before.Minimized)
                     Activate(id);
                 SetMaximized(id, 0);
-                return WaitFor(id, window => window is { Maximized: false, Minimized: false }) ?? before;
+                return WaitForSize(id, before, window => window is { Maximized: false, Minimized: false }) ?? before;
             default:
                 return MoveResize(id, before, call);
         }
@@ -137,6 +137,12 @@ internal sealed class WindowList(XConnection x)
         Ask(id, "_NET_WM_STATE", action, x.Atom("_NET_WM_STATE_MAXIMIZED_VERT"), x.Atom("_NET_WM_STATE_MAXIMIZED_HORZ"), FromPager);
 
     private void Ask(uint id, string what, params ReadOnlySpan<uint> data) => x.SendMessage(x.Root, id, x.Atom(what), ToWindowManager, data);
+
+    /// <summary>A window manager tells of the new state before it has given the window its new size.</summary>
+    private GuestWindow? WaitForSize(uint id, GuestWindow before, Func<GuestWindow, bool> isDone) => WaitFor(
+        id,
+        window => isDone(window) && (isDone(before) || (window.Width, window.Height) != (before.Width, before.Height)),
+        isDone);
 
     /// <summary>The window once it is as wanted, or is enough and has not changed for a while; null when that does not come or the window went.</summary>
     private GuestWindow? WaitFor(uint id, Func<GuestWindow, bool> isDone, Func<GuestWindow, bool>? isEnough = null)
