@@ -62,7 +62,7 @@ public sealed record ComputerStreamToken
 /// <summary>An address of the live desktop for a page that shows it in a frame.</summary>
 public sealed record ComputerEmbed
 {
-    /// <summary>The page, with a token for looking on.</summary>
+    /// <summary>The page, with a token: one that may control when the key may, and is not asked for looking on only.</summary>
     public required string EmbedUrl { get; init; }
 
     /// <summary>The page without a token: it asks for the viewer password.</summary>

@@ -59,7 +59,8 @@ public sealed partial class AccessMatrixTests(ServerPlatform shared)
         var routes = RouteTable.Read();
         var silent = routes.Where(r => r.Action is null && (r.Method != "GET" || r.Access?.Scope is { } scope && (scope.EndsWith(":write", StringComparison.Ordinal) || scope is Scopes.SandboxesCreate or Scopes.SandboxesExec)));
         // They only ask, with a body.
-        Assert.Equal(["POST /computers/{computer_id}/files/stat", "POST /sandbox-templates/validate", "POST /sandboxes/{sandbox_id}/files/stat"], silent.Select(r => r.Name).Order(StringComparer.Ordinal));
+        Assert.Equal(["POST /computers/{computer_id}/desktop/screenshot/region", "POST /computers/{computer_id}/desktop/wait", "POST /computers/{computer_id}/files/stat",
+            "POST /computers/{computer_id}/screenshot-region", "POST /sandbox-templates/validate", "POST /sandboxes/{sandbox_id}/files/stat"], silent.Select(r => r.Name).Order(StringComparer.Ordinal));
         Assert.All(routes.Where(r => r.Action is not null), r => Assert.Matches("^[a-z_]+(\\.[a-z_]+)+$", r.Action!.Name));
     }
 

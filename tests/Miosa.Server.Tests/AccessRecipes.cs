@@ -9,6 +9,8 @@ internal static class AccessRecipes
 {
     private const string Sandbox = "/sandboxes/{sandbox_id}";
     private const string Computer = "/computers/{computer_id}";
+    private const string Desktop = Computer + "/desktop";
+    private const string Window = Desktop + "/window/{window_id}";
     private const string File = """{"path":"/workspace/a.txt"}""";
 
     public static Dictionary<string, Recipe> All { get; } = new()
@@ -162,6 +164,57 @@ internal static class AccessRecipes
         [$"PUT {Computer}/ports/{{port}}"] = Recipe.Json("""{"visibility":"private"}"""),
         [$"DELETE {Computer}/ports/{{port}}"] = new() { Prepare = NewPort },
 
+        // The computer here has no desktop: who may is looked at first. What they do is tried where there is one (DesktopTests, ViewerTests).
+        [$"GET {Desktop}/screenshot"] = new(409),
+        [$"GET {Desktop}/screenshot/region"] = new(409) { Query = "?x=0&y=0&width=1&height=1" },
+        [$"GET {Computer}/screenshot"] = new(409) { Query = "?x=0&y=0&width=1&height=1" },
+        [$"POST {Desktop}/screenshot/region"] = Recipe.Json("""{"x":0,"y":0,"width":1,"height":1}""", 409),
+        [$"POST {Computer}/screenshot-region"] = Recipe.Json("""{"x":0,"y":0,"width":1,"height":1}""", 409),
+        [$"POST {Desktop}/click"] = Recipe.Json(Point, 409),
+        [$"POST {Desktop}/double-click"] = Recipe.Json(Point, 409),
+        [$"POST {Desktop}/double_click"] = Recipe.Json(Point, 409),
+        [$"POST {Desktop}/right-click"] = Recipe.Json(Point, 409),
+        [$"POST {Desktop}/move"] = Recipe.Json(Point, 409),
+        [$"POST {Desktop}/mouse-down"] = Recipe.Json(Point, 409),
+        [$"POST {Desktop}/mouse-up"] = Recipe.Json(Point, 409),
+        [$"POST {Desktop}/drag"] = Recipe.Json("""{"start_x":1,"start_y":1,"end_x":2,"end_y":2}""", 409),
+        [$"POST {Desktop}/scroll"] = Recipe.Json("{}", 409),
+        [$"GET {Desktop}/cursor"] = new(409),
+        [$"POST {Desktop}/type"] = Recipe.Json("""{"text":"a"}""", 409),
+        [$"POST {Desktop}/key"] = Recipe.Json("""{"key":"a"}""", 409),
+        [$"POST {Desktop}/key-down"] = Recipe.Json("""{"key":"a"}""", 409),
+        [$"POST {Desktop}/key-up"] = Recipe.Json("""{"key":"a"}""", 409),
+        [$"POST {Desktop}/hotkey"] = Recipe.Json("""{"keys":["ctrl","a"]}""", 409),
+        [$"GET {Desktop}/clipboard"] = new(409),
+        [$"POST {Desktop}/clipboard"] = Recipe.Json("""{"text":"a"}""", 409),
+        [$"PUT {Desktop}/clipboard"] = Recipe.Json("""{"text":"a"}""", 409),
+        [$"POST {Desktop}/wallpaper"] = Recipe.Json("""{"path":"/a.png"}""", 409),
+        [$"PUT {Desktop}/wallpaper"] = Recipe.Json("""{"path":"/a.png"}""", 409),
+        [$"GET {Desktop}/accessibility-tree"] = new(409),
+        [$"GET {Desktop}/screen-size"] = new(409),
+        [$"GET {Desktop}/environment"] = new(409),
+        [$"GET {Desktop}/windows"] = new(409),
+        [$"GET {Window}/size"] = new(409) { Prepare = AnyWindow },
+        [$"GET {Window}/position"] = new(409) { Prepare = AnyWindow },
+        [$"POST {Desktop}/window/focus"] = Recipe.Json("""{"window_id":"41943047"}""", 409),
+        [$"POST {Window}/focus"] = new(409) { Prepare = AnyWindow },
+        [$"POST {Window}/maximize"] = new(409) { Prepare = AnyWindow },
+        [$"POST {Window}/minimize"] = new(409) { Prepare = AnyWindow },
+        [$"POST {Window}/close"] = new(409) { Prepare = AnyWindow },
+        [$"POST {Window}/move"] = Recipe.Json(Point, 409) with { Prepare = AnyWindow },
+        [$"POST {Window}/resize"] = Recipe.Json("""{"width":10,"height":10}""", 409) with { Prepare = AnyWindow },
+        [$"POST {Desktop}/launch"] = Recipe.Json("""{"app":"xterm"}""", 409),
+        [$"POST {Desktop}/wait"] = Recipe.Json("""{"seconds":0}"""),
+        [$"GET {Computer}/vnc-credentials"] = new(409),
+        [$"POST {Computer}/stream-token"] = Recipe.Json("{}", 409),
+        [$"GET {Computer}/embed"] = new(409),
+        [$"GET {Computer}/viewer-password"] = new(),
+        [$"POST {Computer}/viewer-password/rotate"] = new(),
+        // Open for tokens and for the viewer password, which ViewerTests try; without one they ask for the key themselves.
+        [$"GET {Desktop}/vnc"] = new(409) { AsksForScope = Scopes.ComputersRead },
+        [$"GET {Desktop}/vnc/ws"] = new(409) { AsksForScope = Scopes.ComputersRead, IsSocket = true },
+        [$"POST {Desktop}/vnc"] = Recipe.Json("{}", 401),
+
         // A recipe of nothing: who may is looked at first.
         ["POST /sandbox-templates"] = Recipe.Json("{}", 422),
         ["POST /sandbox-templates/validate"] = Recipe.Json("""{"build_spec":{"from":"miosa-busybox","steps":[{"run":"true"}]}}"""),
@@ -218,7 +271,7 @@ internal static class AccessRecipes
 
     private static readonly HashSet<string> PlainGets =
     [
-        "~/health", "~/healthz", "~/readyz", "~/version", "~/openapi.json", "/health", "/version",
+        "~/viewer/novnc.js", "~/health", "~/healthz", "~/readyz", "~/version", "~/openapi.json", "/health", "/version",
         "/sandboxes", "/sandboxes/by-name/{name}", Sandbox, $"{Sandbox}/events", $"{Sandbox}/readiness", $"{Sandbox}/readiness/stream", $"{Sandbox}/usage", $"{Sandbox}/metrics",
         $"{Sandbox}/artifacts", $"{Sandbox}/logs", $"{Sandbox}/logs/stream", $"{Sandbox}/env", $"{Sandbox}/egress", $"{Sandbox}/egress/refused", $"{Sandbox}/snapshots",
         $"{Sandbox}/terminal", $"{Sandbox}/processes", $"{Sandbox}/processes/{{pid}}", $"{Sandbox}/processes/{{pid}}/logs", $"{Sandbox}/processes/{{pid}}/stream",
@@ -239,6 +292,10 @@ internal static class AccessRecipes
     ];
 
     private static Recipe Written() => Recipe.Json("""{"path":"/workspace/w.txt","content":"aGk="}""");
+
+    private const string Point = """{"x":1,"y":1}""";
+
+    private static Task<Dictionary<string, string>> AnyWindow(AccessWorld world) => Task.FromResult(new Dictionary<string, string> { ["window_id"] = "41943047" });
 
     private static StringContent Text(string json) => new(json, Encoding.UTF8, "application/json");
 

@@ -114,6 +114,7 @@ public sealed class DesktopWordsTests
         using var picture = SKBitmap.Decode(data);
         Assert.Equal((PictureEncoder.Scaled(width, scale), PictureEncoder.Scaled(height, scale)), (picture.Width, picture.Height));
         var (left, right) = (picture.GetPixel(picture.Width / 4, picture.Height / 2), picture.GetPixel(picture.Width * 3 / 4, picture.Height / 2));
+        Assert.Equal((255, 255), (left.Alpha, right.Alpha));
         Assert.True(left.Blue > 220 && left.Red < 40 && right.Red > 220 && right.Blue < 40, $"{left} {right}");
     }
 

@@ -75,6 +75,24 @@ public sealed class LiveViewTests(DesktopComputer computer) : IClassFixture<Desk
     }
 
     [Fact]
+    public async Task The_desktop_takes_the_size_of_the_window_when_it_is_asked_to()
+    {
+        var id = await computer.NewAsync();
+        await using var browser = await Browser.OpenAsync(await UrlAsync(id: id));
+        await ConnectedAsync(browser);
+        await browser.EvaluateAsync("document.getElementById('resize').click()");
+        await browser.UntilAsync("the canvas is as wide as the page", "Math.abs(document.querySelector('#screen canvas').width - document.getElementById('screen').clientWidth) < 16");
+        var (width, height) = ((await browser.EvaluateAsync("document.querySelector('#screen canvas').width")).GetInt32(), (await browser.EvaluateAsync("document.querySelector('#screen canvas').height")).GetInt32());
+        Assert.NotEqual(1280, width);
+        await Miosa.Platform.Platform.UntilAsync("the desktop tells the new size", async () =>
+            (await Api.GetAsync($"computers/{id}/desktop/screen-size")).Expect(200).Json is var size && (size.GetProperty("width").GetInt32(), size.GetProperty("height").GetInt32()) == (width, height));
+        using var response = await Api.Http.GetAsync($"computers/{id}/desktop/screenshot?format=jpeg");
+        using var picture = SkiaSharp.SKBitmap.Decode(await response.Content.ReadAsByteArrayAsync());
+        Assert.Equal((width, height), (picture.Width, picture.Height));
+        (await Api.DeleteAsync($"computers/{id}")).Expect(200);
+    }
+
+    [Fact]
     public async Task A_restart_of_the_server_is_no_more_than_a_pause()
     {
         await using var browser = await Browser.OpenAsync(await UrlAsync());

@@ -267,6 +267,56 @@ public sealed class ViewerTests(DesktopComputer computer) : IClassFixture<Deskto
     }
 
     [Fact]
+    public async Task Looking_on_keeps_no_computer_awake_and_using_it_does()
+    {
+        var id = await computer.NewAsync();
+        using var looker = await RfbClient.ConnectAsync((await TokenAsync("""{"read_only":true}""", id: id)).GetProperty("ws_url").GetString() ?? "");
+        using var user = await RfbClient.ConnectAsync((await TokenAsync(id: id)).GetProperty("ws_url").GetString() ?? "");
+        var before = await LastUsedAsync();
+        await looker.KeyAsync('n');
+        await looker.PictureAsync();
+        await user.PictureAsync();
+        Assert.Equal(before, await LastUsedAsync());
+        await user.KeyAsync('y');
+        await user.PictureAsync();
+        Assert.True(await LastUsedAsync() > before);
+        (await Api.DeleteAsync($"computers/{id}")).Expect(200);
+
+        async Task<DateTimeOffset> LastUsedAsync() => (await Api.GetAsync($"computers/{id}")).Expect(200).Json.GetProperty("last_activity_at").GetDateTimeOffset();
+    }
+
+    [Fact]
+    public async Task More_viewers_than_a_computer_can_have_are_told_so()
+    {
+        var url = await SocketAsync("""{"read_only":true}""");
+        var viewers = new List<RfbClient>();
+        try
+        {
+            for (var i = 0; i < 32; i++)
+                viewers.Add(await RfbClient.ConnectAsync(url));
+            await RefusedAsync(url, 1013);
+            viewers[0].Dispose();
+            await Miosa.Platform.Platform.UntilAsync("there is room again", async () =>
+            {
+                using var next = await RfbClient.OpenAsync(url);
+                try
+                {
+                    await next.GreetAsync();
+                    return true;
+                }
+                catch (IOException)
+                {
+                    return false;
+                }
+            });
+        }
+        finally
+        {
+            viewers.ForEach(viewer => viewer.Dispose());
+        }
+    }
+
+    [Fact]
     public async Task Tokens_survive_a_restart_of_the_server()
     {
         var url = await SocketAsync();

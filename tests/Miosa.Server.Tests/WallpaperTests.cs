@@ -23,6 +23,21 @@ public sealed class WallpaperTests(DesktopComputer computer) : IClassFixture<Des
         Assert.Equal("", await computer.RunAsync("ls -A /tmp | grep wallpaper || true"));
     }
 
+    [Fact]
+    public async Task A_screenshot_that_is_large_comes_whole()
+    {
+        await using var site = await Site.StartAsync();
+        await SetAsync(site.Url("/noise.png"), 200);
+        await Miosa.Platform.Platform.UntilAsync("the noise is on the screen", async () =>
+        {
+            using var response = await computer.Api.Http.GetAsync($"{computer.Desktop}/screenshot", HttpCompletionOption.ResponseHeadersRead);
+            var isStream = response.Content.Headers.ContentLength is null;
+            using var picture = SKBitmap.Decode(await response.Content.ReadAsByteArrayAsync());
+            Assert.Equal((1280, 720), (picture.Width, picture.Height));
+            return isStream;
+        });
+    }
+
     [Theory]
     [InlineData("/page", "no picture")]
     [InlineData("/broken.png", "picture")]
@@ -85,6 +100,9 @@ public sealed class WallpaperTests(DesktopComputer computer) : IClassFixture<Des
                 case "/red.png":
                     await response.Body.WriteAsync(Picture(new SKColor(200, 30, 40), SKEncodedImageFormat.Png));
                     break;
+                case "/noise.png":
+                    await response.Body.WriteAsync(Noise());
+                    break;
                 case "/blue":
                     response.ContentType = "text/plain";
                     await response.Body.WriteAsync(Picture(new SKColor(20, 40, 180), SKEncodedImageFormat.Jpeg));
@@ -127,6 +145,17 @@ public sealed class WallpaperTests(DesktopComputer computer) : IClassFixture<Des
                     response.StatusCode = 404;
                     break;
             }
+        }
+
+        /// <summary>What no compression makes smaller.</summary>
+        private static byte[] Noise()
+        {
+            using var bitmap = new SKBitmap(1280, 720, SKColorType.Bgra8888, SKAlphaType.Opaque);
+            var pixels = new byte[1280 * 720 * 4];
+            new Random(7).NextBytes(pixels);
+            System.Runtime.InteropServices.Marshal.Copy(pixels, 0, bitmap.GetPixels(), pixels.Length);
+            using var data = bitmap.Encode(SKEncodedImageFormat.Png, 100);
+            return data.ToArray();
         }
 
         private static byte[] Picture(SKColor colour, SKEncodedImageFormat format)

@@ -53,7 +53,7 @@ internal static class DesktopOperation
         GuestErrorCode.BadRequest => FieldIn(e.Message) is var (named, rest) ? Invalid(named, named + rest) : Invalid(field, e.Message),
         GuestErrorCode.NotFound => new Refusal(ErrorCodes.NotFound, e.Message),
         GuestErrorCode.Busy => Refusal.Conflict(e.Message) with { RetryAfter = 1 },
-        GuestErrorCode.Unsupported => Refusal.Conflict($"{e.Message}: create the computer of an image with a desktop, such as miosa-desktop"),
+        GuestErrorCode.Unsupported => new Refusal(ErrorCodes.DesktopNotAvailable, $"{e.Message}: create the computer of an image with a desktop, such as miosa-desktop"),
         GuestErrorCode.TooLarge or GuestErrorCode.NoSpace or GuestErrorCode.Exists => Refusal.Conflict(e.Message),
         _ => Refusal.AgentUnavailable(e.Message),
     };

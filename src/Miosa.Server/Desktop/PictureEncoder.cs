@@ -9,11 +9,14 @@ internal static class PictureEncoder
     /// <summary>Pictures made at the same time: each may take a core for a fifth of a second and hold a frame of 33 MB.</summary>
     public const int AtOnce = 2;
 
-    /// <param name="pixels">Blue, green, red and one unused byte for each pixel.</param>
+    /// <param name="pixels">Blue, green, red and one unused byte for each pixel; the unused ones are changed.</param>
     public static SKData Encode(byte[] pixels, int width, int height, PictureWish wish)
     {
         if (pixels.Length < (long)width * height * 4)
             throw new ArgumentException("fewer bytes than pixels", nameof(pixels));
+        // The fourth byte is 0, as X leaves it, and Skia's WebP takes it for "transparent" whatever it is told of the picture.
+        foreach (ref var pixel in MemoryMarshal.Cast<byte, uint>(pixels.AsSpan(0, width * height * 4)))
+            pixel |= 0xFF000000;
         var pinned = GCHandle.Alloc(pixels, GCHandleType.Pinned);
         try
         {

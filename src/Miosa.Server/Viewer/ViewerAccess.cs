@@ -33,14 +33,15 @@ internal sealed class ViewerAccess(Access access, ApiKeys keys, MachineDirectory
     public async ValueTask<(ViewerPass? Pass, Refusal? Refusal)> CheckAsync(HttpContext context) =>
         TokenOf(context.Request) is { } token ? await OfTokenAsync(context, token) : await OfKeyAsync(context);
 
-    /// <summary>429 for an address that has tried too often.</summary>
+    /// <summary>429 for an address that has no try left. A good token works all the same: it is looked up in memory, and nobody guesses one.</summary>
+    public Refusal? Blocked(HttpContext context) => addresses.IsBlocked(context.Connection.RemoteIpAddress);
+
+    /// <summary>Counts a bad try: 401, or 429 for one too many.</summary>
     public Refusal Denied(HttpContext context, string message) => addresses.Refuse(context.Connection.RemoteIpAddress) ?? Refusal.Unauthorized(message);
 
     private async ValueTask<(ViewerPass? Pass, Refusal? Refusal)> OfTokenAsync(HttpContext context, string token)
     {
         const string message = "the stream token is unknown, over or revoked: ask for a new one (POST /computers/{id}/stream-token)";
-        if (addresses.IsBlocked(context.Connection.RemoteIpAddress) is { } blocked)
-            return (null, blocked);
         if (Find(context) is not { } computer || GrantText.HashOf(token) is not { } hash || computer.Previews.OpenStream(hash, time.GetUtcNow()) is not { } grant)
             return (null, Denied(context, message));
         LiveKey? held = null;

@@ -166,6 +166,11 @@ internal sealed class ViewerEndpoints(
 
     private async Task SignInAsync(HttpContext context)
     {
+        if (access.Blocked(context) is { } blocked)
+        {
+            await AskAsync(context, blocked, isWrong: false);
+            return;
+        }
         var password = await PasswordInAsync(context);
         var computer = access.Find(context);
         var right = computer?.Previews.ViewerPassword;
@@ -189,7 +194,7 @@ internal sealed class ViewerEndpoints(
         var tellsByCode = context.WebSockets.IsWebSocketRequest && ViewerAccess.TokenOf(context.Request) is not null;
         if (pass is null)
         {
-            await RefuseAsync(context, refusal ?? Refusal.Internal(), tellsByCode, ViewerSocket.NotAllowed);
+            await RefuseAsync(context, refusal ?? Refusal.Internal(), tellsByCode, refusal?.Status == 429 ? ViewerSocket.TooMany : ViewerSocket.NotAllowed);
             return;
         }
         if (!context.WebSockets.IsWebSocketRequest)
@@ -199,10 +204,7 @@ internal sealed class ViewerEndpoints(
         }
         var mayControl = pass.MayControl && context.Request.Query["read_only"] != "true";
         var computer = pass.Computer;
-        // Looking on keeps no computer awake; using it does, with every key and click.
-        using var entered = mayControl ? computer.Enter(time) : null;
         var admitted = await machines.AdmitAsync(computer, AdmitFor.Desktop, context.RequestAborted);
-        entered?.Dispose();
         if (admitted.Refusal is { } no)
         {
             await RefuseAsync(context, no, tellsByCode, no.Status == 409 ? ViewerSocket.NotRunning : ViewerSocket.TooMany);
@@ -225,6 +227,9 @@ internal sealed class ViewerEndpoints(
 
     private async Task WatchAsync(HttpContext context, Admitted admitted, bool mayControl, bool tellsByCode)
     {
+        // Looking on keeps no computer awake; using it does, with every key and click.
+        if (mayControl)
+            admitted.Touch(time.GetUtcNow());
         GuestPortStream desktop;
         try
         {
@@ -269,7 +274,7 @@ internal sealed class ViewerEndpoints(
         if (access.Find(admitted.MachineId) is not { } computer)
             return (null, Refusal.NotFound(MachineKind.Computer));
         if (!computer.Row.HasDesktop)
-            return (null, Refusal.Conflict("the computer has no desktop: create one of an image with a desktop, such as miosa-desktop"));
+            return (null, new Refusal(ErrorCodes.DesktopNotAvailable, "the computer has no desktop: create one of an image with a desktop, such as miosa-desktop"));
         var now = time.GetUtcNow();
         var end = now.AddSeconds(expiresIn);
         if (caller.ExpiresAt < end)

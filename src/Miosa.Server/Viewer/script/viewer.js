@@ -64,12 +64,18 @@ function ended(code, reason) {
   let wait = Math.min(FIRST_WAIT * 2 ** (failures - 1), LONGEST_WAIT);
   if (code === NOT_RUNNING) {
     wait = STOPPED_WAIT;
-    show("stopped", "The computer is not running", `${reason ? reason + ". " : ""}This page shows it as soon as it runs.`);
+    show("stopped", "The computer is not running", `${spoken(reason)}This page shows it as soon as it runs.`);
   } else {
     show("retrying", code === TOO_MANY ? "The desktop is not available" : "The connection ended", reason || "Trying again.", true);
   }
   // Not all viewers at the same moment.
   timer = setTimeout(connect, wait * (0.75 + Math.random() / 2));
+}
+
+// The server's reason, without the call that would help a program.
+function spoken(reason) {
+  const text = reason.replace(/\s*\((?:GET|POST)[^)]*\)/g, "");
+  return text ? text[0].toUpperCase() + text.slice(1) + ". " : "";
 }
 
 // What is copied on the computer goes into the box, and into this machine's clipboard where the browser allows it.
