@@ -8,7 +8,7 @@ namespace Miosa.Examples;
 /// </summary>
 internal static class DesktopAgent
 {
-    private const int MostSteps = 40;
+    private const int MostSteps = 60;
 
     /// <summary>What the model is shown: a picture for its eyes, the tree for its reason.</summary>
     public sealed record Sight(int Step, byte[] Screenshot, DesktopAccessibilityNode Tree);
@@ -92,7 +92,7 @@ internal static class DesktopAgent
         return sight =>
         {
             if (script.Peek()(sight) is not { } action)
-                return Task.FromResult<AgentAction>(new AgentAction.Wait(TimeSpan.FromMilliseconds(300)));
+                return Task.FromResult<AgentAction>(new AgentAction.Wait(TimeSpan.FromSeconds(1)));
             script.Dequeue();
             return Task.FromResult(action);
         };

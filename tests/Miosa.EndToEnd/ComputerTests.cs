@@ -1,4 +1,3 @@
-using System.Net.Http.Headers;
 using System.Text.Json.Nodes;
 
 namespace Miosa.EndToEnd;
@@ -63,10 +62,12 @@ public sealed class ComputerTests(LiveComputer live) : IClassFixture<LiveCompute
         Assert.Equal("ready", line.Line);
 
         var exposed = await Twins.CallAsync(async, () => computer.Ports.Create(port, "public"), () => computer.Ports.CreateAsync(port, "public"));
+        // Browsers find *.localhost by themselves; this program says where it is.
         using var http = new HttpClient();
-        using var request2 = new HttpRequestMessage(HttpMethod.Get, exposed.Url);
-        request2.Headers.Accept.Add(new MediaTypeWithQualityHeaderValue("text/html"));
-        Assert.True((await http.SendAsync(request2)).IsSuccessStatusCode);
+        using var visit = new HttpRequestMessage(HttpMethod.Get, new UriBuilder(exposed.Url ?? "") { Host = "localhost" }.Uri);
+        visit.Headers.Host = new Uri(exposed.Url ?? "").Authority;
+        using var page = await http.SendAsync(visit);
+        Assert.Contains("Directory listing", await page.Content.ReadAsStringAsync(), StringComparison.Ordinal);
         await Twins.CallAsync(async, () => computer.Ports.Delete(port), () => computer.Ports.DeleteAsync(port));
         await Twins.CallAsync(async, () => computer.Services.Delete(service.Id), () => computer.Services.DeleteAsync(service.Id));
         Assert.DoesNotContain(await computer.Services.ListAsync(), one => one.Id == service.Id);
