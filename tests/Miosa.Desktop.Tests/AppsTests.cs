@@ -126,7 +126,7 @@ public sealed class AppsTests(DesktopFixture desktop)
         desktop.CallAsync(GuestVerb.DesktopWallpaper, new WallpaperCall { Path = path, Mode = mode }, GuestJson.Wire.WallpaperCall, GuestJson.Wire.Done);
 
     /// <summary>A PNG of one colour, as large as a postcard.</summary>
-    private Task PictureAsync(string path, (int Red, int Green, int Blue) colour) => desktop.AsRootAsync($"""
+    private Task<string> PictureAsync(string path, (int Red, int Green, int Blue) colour) => desktop.AsRootAsync($"""
         python3 - <<'END'
         import struct, zlib
         chunk = lambda kind, data: struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))

@@ -122,10 +122,13 @@ public sealed class DesktopFixture : IAsyncLifetime
     private void Command(IReadOnlyList<string> words)
     {
         using var process = Process.Start(new ProcessStartInfo(Program("MIOSA_RUNTIME_BIN", "Miosa.Runtime", "miosa-runtime"), Arguments(words)) { RedirectStandardError = true, RedirectStandardOutput = true })!; // not a shell execute
-        var output = process.StandardOutput.ReadToEndAsync();
-        var errors = process.StandardError.ReadToEnd();
+        // Read on other threads, so that neither pipe fills.
+        var errors = new StringBuilder();
+        process.OutputDataReceived += (_, _) => { };
+        process.ErrorDataReceived += (_, line) => errors.AppendLine(line.Data);
+        process.BeginOutputReadLine();
+        process.BeginErrorReadLine();
         process.WaitForExit();
-        _ = output.Result;
         if (process.ExitCode != 0)
             throw new InvalidOperationException($"{string.Join(' ', words)}: {errors}");
     }

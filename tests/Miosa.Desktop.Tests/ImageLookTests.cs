@@ -1,5 +1,3 @@
-using Miosa.Guest;
-
 namespace Miosa.Desktop.Tests;
 
 /// <summary>What the image promises of its look and its programs.</summary>

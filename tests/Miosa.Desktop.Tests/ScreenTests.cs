@@ -42,11 +42,11 @@ public sealed class ScreenTests(DesktopFixture desktop)
     public async Task A_region_is_a_part_of_the_whole()
     {
         var whole = await desktop.ScreenshotAsync(new ScreenshotCall { Cursor = false });
-        foreach (var (x, y, width, height) in (ReadOnlySpan<(int, int, int, int)>)[(0, 0, 1, 1), (1279, 0, 1, 300), (10, 20, 333, 41), (0, 17, 1280, 3)])
+        foreach (var (x, y, width, height) in ((int, int, int, int)[])[(0, 0, 1, 1), (1279, 0, 1, 300), (10, 20, 333, 41), (0, 17, 1280, 3)])
         {
-            foreach (var format in (ReadOnlySpan<string>)[DesktopWord.Png, DesktopWord.Raw])
+            foreach (var format in (string[])[DesktopWord.Png, DesktopWord.Raw])
             {
-                var part = desktop.ScreenshotAsync(new ScreenshotCall { X = x, Y = y, Width = width, Height = height, Format = format, Cursor = false }).GetAwaiter().GetResult();
+                var part = await desktop.ScreenshotAsync(new ScreenshotCall { X = x, Y = y, Width = width, Height = height, Format = format, Cursor = false });
                 Assert.True(part.Shows(whole.Part(x, y, width, height)), $"{x},{y} {width}x{height} {format}");
             }
         }
@@ -70,8 +70,8 @@ public sealed class ScreenTests(DesktopFixture desktop)
     [Fact]
     public async Task The_screen_takes_other_sizes_and_programs_see_them()
     {
-        foreach (var (width, height) in (ReadOnlySpan<(int, int)>)[(1920, 1080), (1001, 701), (3840, 2160), (320, 240), (1280, 720)])
-            ResizeAsync(width, height).GetAwaiter().GetResult();
+        foreach (var (width, height) in ((int, int)[])[(1920, 1080), (1001, 701), (3840, 2160), (320, 240), (1280, 720)])
+            await ResizeAsync(width, height);
         var desktopNow = await desktop.StatusAsync();
         Assert.Equal((DesktopState.Running, 1280, 720), (desktopNow.State, desktopNow.Width, desktopNow.Height));
     }

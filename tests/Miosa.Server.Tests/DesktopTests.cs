@@ -99,7 +99,7 @@ public sealed partial class DesktopTests(DesktopComputer computer) : IClassFixtu
         await computer.DoAsync("mouse-down", $$"""{"x":{{x}},"y":{{y}}}""");
         await computer.DoAsync("move", $$"""{"x":{{x + 30}},"y":{{y}}}""");
         await computer.DoAsync("mouse-up");
-        await computer.UntilFileAsync(file, text => Regex.Matches(text, "^ButtonRelease", RegexOptions.Multiline).Count == 13 && text.Contains($"root:({x + 30},{y})", StringComparison.Ordinal));
+        await computer.UntilFileAsync(file, text => Regex.Count(text, "^ButtonRelease", RegexOptions.Multiline) == 13 && text.Contains($"root:({x + 30},{y})", StringComparison.Ordinal));
     }
 
     [Fact]
@@ -353,7 +353,7 @@ public sealed partial class DesktopTests(DesktopComputer computer) : IClassFixtu
         Assert.Equal(1280, picture.Width);
     }
 
-    private Task ButtonsAsync(string file, params string[] buttons) => computer.UntilFileAsync(file, text => ButtonPress().Matches(text).Select(match => match.Groups[1].Value).SequenceEqual(buttons));
+    private Task<string> ButtonsAsync(string file, params string[] buttons) => computer.UntilFileAsync(file, text => ButtonPress().Matches(text).Select(match => match.Groups[1].Value).SequenceEqual(buttons));
 
     private static IEnumerable<JsonElement> Walk(JsonElement node) => node.GetProperty("children").EnumerateArray().SelectMany(Walk).Prepend(node);
 

@@ -1,6 +1,5 @@
 using System.Buffers.Binary;
 using System.Net.WebSockets;
-using Miosa.Platform;
 
 namespace Miosa.Server.Tests;
 

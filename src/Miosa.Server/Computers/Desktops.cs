@@ -1,5 +1,6 @@
 using System.Buffers;
 using System.Collections.Concurrent;
+using System.Diagnostics.CodeAnalysis;
 using System.Net.Sockets;
 using System.Text;
 using Miosa.Guest;
@@ -361,6 +362,7 @@ internal sealed partial class Desktops(MachineDirectory directory, IServiceProvi
         }
     }
 
+    [SuppressMessage("Design", "CA1001", Justification = "without a timer or a wait handle there is nothing to dispose, and whoever stops it may come after its end")]
     private sealed class Work
     {
         private readonly CancellationTokenSource ended = new();

@@ -1,3 +1,4 @@
+using System.Buffers;
 using System.Text.Json.Nodes;
 using Miosa.Guest;
 using Miosa.Server.Guests;
@@ -69,10 +70,12 @@ internal static class DesktopOperation
             fields.Fail(name, $"is required: {says}");
     }
 
+    private static readonly SearchValues<char> LowerAndUnderscore = SearchValues.Create("abcdefghijklmnopqrstuvwxyz_");
+
     /// <summary>The field that the message begins with, by the name that the caller knows, and the rest of the message.</summary>
     private static (string Field, string Behind)? FieldIn(string message)
     {
-        var length = message.AsSpan().IndexOfAnyExcept("abcdefghijklmnopqrstuvwxyz_");
+        var length = message.AsSpan().IndexOfAnyExcept(LowerAndUnderscore);
         return length > 0 && GuestFields.TryGetValue(message[..length], out var field) ? (field, message[length..]) : null;
     }
 }

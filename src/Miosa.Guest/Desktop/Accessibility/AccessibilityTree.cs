@@ -141,9 +141,11 @@ internal sealed class AccessibilityTree(string sessionBus, uint uid)
         return names;
     }
 
+    private static readonly SearchValues<char> s_digitsAndDot = SearchValues.Create("0123456789.");
+
     private static bool IsUnique(string name) =>
         name.Length is > 3 and < 100 && name[0] == ':' && char.IsAsciiDigit(name[1]) && char.IsAsciiDigit(name[^1])
-        && name.Count(letter => letter == '.') == 1 && name.AsSpan(1).IndexOfAnyExcept("0123456789.") < 0;
+        && name.Count(letter => letter == '.') == 1 && !name.AsSpan(1).ContainsAnyExcept(s_digitsAndDot);
 
     /// <summary>Takes out below what is not to be seen; false when nothing is left.</summary>
     private static bool Keep(AccessibleNode node, int width, int height, int depth)

@@ -12,7 +12,7 @@ namespace Miosa.Guest.Desktop.Agent;
 /// server belongs into PID 1. One thread: an order from PID 1 on standard input, its answer on standard output, and between the orders the events
 /// of the X server, some of which it tells as well. It ends when PID 1 or the X server does.
 /// </summary>
-internal sealed unsafe class DesktopAgent
+internal sealed unsafe class DesktopAgent : IDisposable
 {
     /// <summary>The first argument of the guest's program that makes it this; the second is the path of the X server's socket.</summary>
     public const string Mode = "desktop-agent";
@@ -68,7 +68,8 @@ internal sealed unsafe class DesktopAgent
         try
         {
             using var x = XConnection.TryOpen(socket) ?? throw new XLostException("no X server listens at " + socket);
-            new DesktopAgent(x).Serve();
+            using var agent = new DesktopAgent(x);
+            agent.Serve();
             return 0;
         }
         catch (XLostException e)
@@ -76,6 +77,13 @@ internal sealed unsafe class DesktopAgent
             Console.Error.WriteLine("desktop agent: " + e.Message);
             return ScreenLostCode;
         }
+    }
+
+    public void Dispose()
+    {
+        _part.Dispose();
+        _whole.Dispose();
+        _screen.Dispose();
     }
 
     private void Serve()
