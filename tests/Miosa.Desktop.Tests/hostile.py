@@ -116,8 +116,8 @@ def items(mode):
         for i in range(1, 100):
             yield f"/c{i}", f"/c{i % 99 + 1}", 0, 1, f"c{i}", 85
     elif mode == "deep":
-        for i in range(20000):
-            yield f"/d{i}", f"/d{i - 1}" if i else window, 0, 1 if i < 19999 else 0, f"deep {i}", 85
+        for i in range(3000):
+            yield f"/d{i}", f"/d{i - 1}" if i else window, 0, 1 if i < 2999 else 0, f"deep {i}", 85
     elif mode == "wide":
         for i in range(100000):
             yield f"/w{i}", window, i, 0, "wide " * 20, 43
