@@ -27,14 +27,16 @@ public sealed class ClipboardTests(DesktopFixture desktop)
         await desktop.SetClipboardAsync(text);
         var sum = Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes(text)));
         Assert.StartsWith(sum, await desktop.RunAsync("xclip -o -selection clipboard | tee /tmp/megabyte | sha256sum"), StringComparison.Ordinal);
-        await desktop.RunAsync("tr 0 x < /tmp/megabyte > /tmp/other; xclip -i -selection clipboard /tmp/other > /dev/null 2>&1");
+        await desktop.RunAsync("tr 0 x < /tmp/megabyte > /tmp/other");
+        await CopyAsync("/tmp/other");
         Assert.Equal(text.Replace('0', 'x'), await desktop.GetClipboardAsync());
     }
 
     [Fact]
     public async Task A_text_that_is_too_long_is_refused_in_both_directions()
     {
-        await desktop.RunAsync("head -c 1200000 /dev/zero | tr '\\0' q > /tmp/toolong; xclip -i -selection clipboard /tmp/toolong > /dev/null 2>&1");
+        await desktop.RunAsync("head -c 1200000 /dev/zero | tr '\\0' q > /tmp/toolong");
+        await CopyAsync("/tmp/toolong");
         var refused = await Assert.ThrowsAsync<Server.Guests.GuestException>(desktop.GetClipboardAsync);
         Assert.Equal(GuestErrorCode.TooLarge, refused.Code);
         refused = await Assert.ThrowsAsync<Server.Guests.GuestException>(() => desktop.SetClipboardAsync(new string('x', (1 << 20) + 1)));
@@ -45,7 +47,9 @@ public sealed class ClipboardTests(DesktopFixture desktop)
     [Fact]
     public async Task An_owner_that_does_not_answer_is_an_error_after_a_while_and_no_more()
     {
-        await desktop.RunAsync("printf held | xclip -i -selection clipboard > /dev/null 2>&1; pkill -STOP xclip");
+        await desktop.RunAsync("printf held > /tmp/held-text");
+        await CopyAsync("/tmp/held-text");
+        await desktop.RunAsync("pkill -STOP xclip");
         var clock = System.Diagnostics.Stopwatch.StartNew();
         var refused = await Assert.ThrowsAsync<Server.Guests.GuestException>(desktop.GetClipboardAsync);
         Assert.Equal(GuestErrorCode.Failed, refused.Code);
@@ -54,4 +58,8 @@ public sealed class ClipboardTests(DesktopFixture desktop)
         await Eventually.TrueAsync(async () => await desktop.GetClipboardAsync() == "", "an empty clipboard");
         Assert.Equal(DesktopState.Running, (await desktop.StatusAsync()).State);
     }
+
+    /// <summary>xclip returns before it has the selection.</summary>
+    private Task<string> CopyAsync(string path) =>
+        desktop.RunAsync($"xclip -i -selection clipboard {path} > /dev/null 2>&1; until xclip -o -selection clipboard | cmp -s - {path}; do sleep 0.02; done");
 }

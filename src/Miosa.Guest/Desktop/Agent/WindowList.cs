@@ -55,7 +55,7 @@ internal sealed class WindowList(XConnection x)
                 return WaitForSize(id, before, window => window is { Maximized: true, Minimized: false }) ?? before;
             case DesktopWord.Minimize:
                 Ask(id, "WM_CHANGE_STATE", 3);
-                return WaitFor(id, window => window.Minimized) ?? before;
+                return WaitFor(id, window => window is { Minimized: true, Focused: false }, window => window.Minimized) ?? before;
             case DesktopWord.Restore:
                 if (before.Minimized)
                     Activate(id);
