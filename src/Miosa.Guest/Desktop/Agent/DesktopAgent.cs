@@ -379,6 +379,8 @@ internal sealed unsafe class DesktopAgent
         foreach (var (id, window) in _known.Where(one => Array.IndexOf(ids, one.Key) < 0).ToArray())
         {
             _known.Remove(id);
+            // The next window may get the same id, and the window manager still tell it as the one with the focus.
+            _focused = id == _focused ? 0 : _focused;
             Tell(About(DesktopEvent.WindowClosed, window));
         }
         foreach (var id in ids)
