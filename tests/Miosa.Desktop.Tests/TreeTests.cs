@@ -122,6 +122,47 @@ public sealed class TreeTests(DesktopFixture desktop) : IAsyncLifetime
         await DeskApps.PatientlyAsync(async () => (await TreeAsync()).Root.Children.Any(app => app.Name == "mousepad") ? "there" : null, "the application that goes on");
     }
 
+    /// <summary>What each does is told in hostile.py.</summary>
+    [Theory]
+    [InlineData("circle")]
+    [InlineData("deep")]
+    [InlineData("wide")]
+    [InlineData("paths")]
+    [InlineData("control")]
+    [InlineData("wrong")]
+    [InlineData("nocache")]
+    [InlineData("endless")]
+    [InlineData("drip")]
+    [InlineData("extents")]
+    public async Task An_application_that_lies_costs_no_more_than_the_time_and_the_others_are_told(string lie)
+    {
+        await desktop.WriteAsync("/tmp/hostile.py", await File.ReadAllTextAsync(Path.Combine(AppContext.BaseDirectory, "hostile.py")));
+        await desktop.LaunchAsync("Files", "/usr/share");
+        await DeskApps.PatientlyAsync(async () => (await TreeAsync()).Root.Children.FirstOrDefault(IsFiles), "the file manager");
+        await desktop.LaunchAsync("python3", "/tmp/hostile.py", lie);
+        try
+        {
+            await DeskApps.PatientlyAsync(async () => await desktop.AsRootAsync($"[ -e /tmp/hostile.{lie} ] && echo yes || true") == "yes\n" ? "yes" : null, "the hostile application");
+            for (var i = 0; i < 2; i++)
+            {
+                var clock = Stopwatch.StartNew();
+                var (root, _) = await TreeAsync(maxNodes: DesktopLimits.MaxTreeNodes);
+                Assert.InRange(clock.Elapsed.TotalSeconds, 0, 8);
+                // What is odd but can be read is told.
+                if (lie is "paths" or "control")
+                    Assert.Contains(root.Children, app => app.Name == "hostile");
+                // Another may be late once on a busy host, but not because of the first.
+                if (i == 1)
+                    Assert.Contains(root.Children, IsFiles);
+            }
+        }
+        finally
+        {
+            await desktop.AsRootAsync("pkill -f [h]ostile.py || true");
+        }
+        await DeskApps.PatientlyAsync(async () => (await TreeAsync()) is { Reply.Truncated: false, Root: var root } && root.Children.Any(IsFiles) ? "whole" : null, "a whole tree");
+    }
+
     [Fact]
     public async Task A_window_that_is_minimized_is_not_in_the_tree()
     {
@@ -133,6 +174,8 @@ public sealed class TreeTests(DesktopFixture desktop) : IAsyncLifetime
         await desktop.WindowAsync(new WindowCall { Id = window.Id, Action = DesktopWord.Minimize });
         await DeskApps.PatientlyAsync(async () => !(await TreeAsync()).Root.All().Any(IsIt) ? "there" : null, "the tree without the window");
     }
+
+    private static bool IsFiles(Node app) => app.Name.Equals("thunar", StringComparison.OrdinalIgnoreCase);
 
     private static string Url(string page) => $"http://127.0.0.1:{Port}/{page}.html";
 

@@ -14,8 +14,11 @@ namespace Miosa.Guest.Desktop.Agent;
 /// </summary>
 internal sealed class Keyboard(XConnection x, InputEvents input, WindowList windows, Screen screen)
 {
-    private const int PingMs = 500;
+    private const int PingMs = 4000;
+    private const int MostSettleMs = 30_000;
+    private const int HastySettleMs = 60;
     private const int ChangeMs = 1000;
+    private const int PingedChangeMs = 300;
     private const int SteadyMs = 120;
     private const int MostSteadyMs = 2000;
     private const int LookMs = 15;
@@ -34,10 +37,12 @@ internal sealed class Keyboard(XConnection x, InputEvents input, WindowList wind
     private int _perKey;
     private long _typedAt = -LongAgoMs;
     private ulong _before;
+    private long _settleUntil;
 
     /// <summary>Types characters as <see cref="Keysyms.OfText"/> gives them, one after the other.</summary>
     public void Type(ReadOnlySpan<uint> keysyms)
     {
+        _settleUntil = Environment.TickCount64 + MostSettleMs;
         Load();
         var hadLock = ToggleLock();
         while (!keysyms.IsEmpty)
@@ -53,6 +58,7 @@ internal sealed class Keyboard(XConnection x, InputEvents input, WindowList wind
 
     public void Press(uint[] keysyms, bool isDown, bool isUp)
     {
+        _settleUntil = Environment.TickCount64 + PingMs;
         Load();
         // All that are needed at once, so that none takes the other's place.
         for (ReadOnlySpan<uint> left = keysyms; !left.IsEmpty;)
@@ -155,16 +161,20 @@ internal sealed class Keyboard(XConnection x, InputEvents input, WindowList wind
     private int Lend(ReadOnlySpan<uint> keysyms)
     {
         var room = _spare.Count + _byAge.Count;
+        // Only the older half makes room at a time: what was typed with a keycode that is taken lies two settled pieces back.
+        var mostNew = Math.Max(_spare.Count, Math.Max(1, room / 2));
         var needed = new HashSet<uint>();
-        var count = 0;
+        var (count, added) = (0, 0);
         for (; count < keysyms.Length; count++)
         {
             var keysym = keysyms[count];
             if (_fixed.ContainsKey(keysym) || needed.Contains(keysym))
                 continue;
-            if (needed.Count == room)
+            var isNew = !_lent.ContainsKey(keysym);
+            if (needed.Count == room || (isNew && added == mostNew))
                 break;
             needed.Add(keysym);
+            added += isNew ? 1 : 0;
         }
         if (count == 0)
             throw new GuestFailure(GuestErrorCode.Failed, "the keyboard has no spare key for a character that it lacks");
@@ -254,13 +264,22 @@ internal sealed class Keyboard(XConnection x, InputEvents input, WindowList wind
     }
 
     /// <summary>
-    /// A window that answers has read everything before. Of one that does not (terminals do not), what was typed is waited for on the screen:
-    /// until it has changed, and then has not for a while; for a program that shows nothing of it, until it could have.
+    /// A program that answers a ping has taken everything before it; a browser may still look up later what a key means, and a terminal answers no
+    /// ping. So what was typed is waited for on the screen, too: until the picture has changed, and then has not for a while. For a program that
+    /// shows nothing of it, until it could have.
     /// </summary>
     private void Settle()
     {
-        if (Environment.TickCount64 - _typedAt > LongAgoMs || windows.TryPingFocus(PingMs))
+        if (Environment.TickCount64 - _typedAt > LongAgoMs)
             return;
+        // A program that is stuck must not keep the desktop: then its text may come out wrong.
+        var left = (int)Math.Max(0, _settleUntil - Environment.TickCount64);
+        if (left == 0)
+        {
+            Libc.Poll([], HastySettleMs);
+            return;
+        }
+        var changeMs = windows.TryPingFocus(Math.Min(PingMs, left)) ? PingedChangeMs : ChangeMs;
         var began = Environment.TickCount64;
         var last = screen.Digest();
         var steadySince = began;
@@ -268,7 +287,7 @@ internal sealed class Keyboard(XConnection x, InputEvents input, WindowList wind
         {
             var now = Environment.TickCount64;
             var isChanged = last != _before;
-            if ((isChanged && now - steadySince >= SteadyMs) || now - began >= (isChanged ? MostSteadyMs : ChangeMs))
+            if ((isChanged && now - steadySince >= SteadyMs) || now - began >= (isChanged ? MostSteadyMs : changeMs))
                 return;
             Libc.Poll([], LookMs);
             var digest = screen.Digest();
