@@ -90,7 +90,9 @@ public sealed class AppsTests(DesktopFixture desktop)
         await SetAsync("red.png", "fill");
         // A copy: its file may go.
         await desktop.AsRootAsync("rm /workspace/red.png; echo text > /workspace/text.png; truncate -s 65M /workspace/large.png; mkfifo /workspace/pipe");
-        foreach (var (path, code) in ((string, string)[])[("text.png", GuestErrorCode.BadRequest), ("large.png", GuestErrorCode.TooLarge), ("pipe", GuestErrorCode.BadRequest), ("red.png", GuestErrorCode.NotFound), ("/workspace", GuestErrorCode.IsDirectory), ("", GuestErrorCode.BadRequest)])
+        // 1.6 GB when it is unpacked.
+        await PictureAsync("/workspace/bomb.png", "20000, 20000, 1, 0", "bytes(2501) * 20000");
+        foreach (var (path, code) in ((string, string)[])[("text.png", GuestErrorCode.BadRequest), ("large.png", GuestErrorCode.TooLarge), ("bomb.png", GuestErrorCode.BadRequest), ("pipe", GuestErrorCode.BadRequest), ("red.png", GuestErrorCode.NotFound), ("/workspace", GuestErrorCode.IsDirectory), ("", GuestErrorCode.BadRequest)])
         {
             var refused = await Assert.ThrowsAsync<GuestException>(() => SetAsync(path, null));
             Assert.Equal((path, code), (path, refused.Code));
@@ -126,12 +128,14 @@ public sealed class AppsTests(DesktopFixture desktop)
         desktop.CallAsync(GuestVerb.DesktopWallpaper, new WallpaperCall { Path = path, Mode = mode }, GuestJson.Wire.WallpaperCall, GuestJson.Wire.Done);
 
     /// <summary>A PNG of one colour, as large as a postcard.</summary>
-    private Task<string> PictureAsync(string path, (int Red, int Green, int Blue) colour) => desktop.AsRootAsync($"""
+    private Task<string> PictureAsync(string path, (int Red, int Green, int Blue) colour) =>
+        PictureAsync(path, "64, 64, 8, 2", $"(bytes(1) + bytes([{colour.Red}, {colour.Green}, {colour.Blue}]) * 64) * 64");
+
+    private Task<string> PictureAsync(string path, string header, string rows) => desktop.AsRootAsync($"""
         python3 - <<'END'
         import struct, zlib
         chunk = lambda kind, data: struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
-        rows = (b"\0" + bytes([{colour.Red}, {colour.Green}, {colour.Blue}]) * 64) * 64
-        open("{path}", "wb").write(b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", struct.pack(">IIBBBBB", 64, 64, 8, 2, 0, 0, 0)) + chunk(b"IDAT", zlib.compress(rows)) + chunk(b"IEND", b""))
+        open("{path}", "wb").write(b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", struct.pack(">IIBBBBB", {header}, 0, 0, 0)) + chunk(b"IDAT", zlib.compress({rows})) + chunk(b"IEND", b""))
         END
         """);
 }

@@ -18,9 +18,11 @@ internal static unsafe class Background
     private const string OfImage = "/usr/share/backgrounds/miosa.png";
     private const string DefaultMode = "fill";
     private const string Painter = "/usr/bin/feh";
+    private const string Limiter = "/usr/bin/prlimit";
+    private const string MaxMemory = "--as=1073741824";
     private const long MaxBytes = 64L << 20;
     private const int MaxMode = 16;
-    private const int PaintMs = 10_000;
+    private const int PaintMs = 5000;
     private const int MostOutput = 4096;
 
     private static readonly Lock s_lock = new();
@@ -64,8 +66,13 @@ internal static unsafe class Background
         }
     }
 
-    private static bool TryPaint(DesktopPlace place, string picture, string mode) =>
-        CommandOutput.Take(place.Program(Painter, "--no-fehbg", OptionOf(mode) ?? "--bg-fill", picture), MostOutput, PaintMs) is not null;
+    private static bool TryPaint(DesktopPlace place, string picture, string mode)
+    {
+        string[] painter = [Painter, "--no-fehbg", OptionOf(mode) ?? "--bg-fill", picture];
+        // A few kilobytes may claim to be a picture of gigabytes: that must not cost the machine its other programs.
+        string[] limited = DesktopPlace.Exists(Limiter) ? [Limiter, MaxMemory, .. painter] : painter;
+        return CommandOutput.Take(place.Program(limited), MostOutput, PaintMs) is not null;
+    }
 
     private static string? OptionOf(string mode) => mode switch
     {
