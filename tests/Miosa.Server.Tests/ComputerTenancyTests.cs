@@ -91,6 +91,8 @@ public sealed class ComputerTenancyTests(Tenant tenant) : IClassFixture<Tenant>
         var id = await own.NewComputerAsync();
         await Miosa.Platform.Platform.UntilAsync("a second has passed", async () => await SecondsAsync() >= 1);
         Assert.Equal(0, (await own.GetAsync("usage/compute")).Expect(200).Json.GetProperty("sandbox_seconds").GetInt64());
+        var report = (await own.GetAsync("analytics/computers")).Expect(200).Json.GetProperty("totals");
+        Assert.Equal((1, 1, 0), (report.GetProperty("created").GetDouble(), report.GetProperty("running").GetDouble(), report.GetProperty("stopped").GetDouble()));
         (await own.PostAsync($"computers/{id}/stop")).Expect(200);
         var atStop = await SecondsAsync();
         var session = (await own.GetAsync("usage/sessions")).Expect(200).Json.GetProperty("data")[0];
