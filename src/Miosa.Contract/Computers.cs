@@ -376,6 +376,9 @@ public sealed record ComputerApp
     /// <summary><c>installed</c>, <c>installing</c> or <c>failed</c>.</summary>
     public string? Status { get; init; }
 
+    /// <summary>Why it is <c>failed</c>.</summary>
+    public string? Error { get; init; }
+
     /// <summary>Icon; null when there is none to show.</summary>
     public string? IconUrl { get; init; }
 }

@@ -114,4 +114,24 @@ public sealed class ComputerSurvivalTests(Tenant tenant) : IClassFixture<Tenant>
         await Miosa.Platform.Platform.UntilAsync("its machine runs", async () => (await Platform.MachinesAsync())[running] == "running");
         Assert.Equal(("stopped", "dead"), (await Api.StatusAsync(stopped), (await Platform.MachinesAsync())[stopped]));
     }
+
+    [Fact]
+    public async Task One_that_dies_again_and_again_is_in_error_in_the_end_and_a_start_tries_again()
+    {
+        var id = await Api.NewComputerAsync();
+        var deaths = 0;
+        while (await Api.StatusAsync(id) == "running")
+        {
+            Assert.True(++deaths <= 4, "it was started for ever");
+            var pid = await Platform.PidAsync(id);
+            await Platform.KillGuestAsync(id);
+            await Miosa.Platform.Platform.UntilAsync("its end was noticed", async () =>
+                await Api.StatusAsync(id) is "error" || (await Platform.PidAsync(id) is not 0 and var now && now != pid && await Api.StatusAsync(id) == "running"));
+        }
+        Assert.Equal(4, deaths);
+        Assert.Contains("died 4 times", (await Api.GetAsync($"computers/{id}")).Text("error"), StringComparison.Ordinal);
+        (await Api.PostAsync($"computers/{id}/start")).Expect(200);
+        await Api.UntilStatusAsync(id, "running");
+        Assert.Equal(System.Text.Json.JsonValueKind.Null, (await Api.GetAsync($"computers/{id}")).Json.GetProperty("error").ValueKind);
+    }
 }

@@ -357,6 +357,45 @@ public sealed class ComputerTests(Tenant tenant) : IClassFixture<Tenant>
     }
 
     [Fact]
+    public async Task Many_calls_at_once_leave_a_computer_that_is_what_it_says()
+    {
+        var id = await Api.NewComputerAsync();
+        string[] verbs = ["start", "stop", "restart"];
+        for (var round = 0; round < 3; round++)
+        {
+            var answers = await Task.WhenAll(Enumerable.Range(0, 12).Select(i => Api.PostAsync($"computers/{id}/{verbs[(i + round) % 3]}")));
+            Assert.All(answers, a => Assert.Equal(200, a.Status));
+            await Miosa.Platform.Platform.UntilAsync("it has come to rest as it says", async () =>
+            {
+                var status = await Api.StatusAsync(id);
+                return status switch
+                {
+                    "running" => (await tenant.Platform.MachinesAsync())[id] == "running",
+                    "stopped" => (await tenant.Platform.MachinesAsync())[id] == "dead",
+                    "error" => throw new InvalidOperationException("it failed"),
+                    _ => false,
+                };
+            });
+        }
+        (await Api.PostAsync($"computers/{id}/start")).Expect(200);
+        await Api.UntilStatusAsync(id, "running");
+    }
+
+    [Fact]
+    public async Task Webhooks_are_sent_its_events_under_both_names()
+    {
+        using var own = await tenant.Platform.NewApiAsync();
+        await using var receiver = await Receiver.StartAsync();
+        await Hooks.CreateAsync(own, receiver.Url, """,{"events":["computer.running","computer.stopped","computer.destroyed"]}""");
+        var id = await own.NewComputerAsync();
+        (await own.PostAsync($"computers/{id}/stop")).Expect(200);
+        (await own.DeleteAsync($"computers/{id}")).Expect(200);
+        var told = await receiver.CountAsync(3);
+        Assert.Equal(["computer.running", "computer.stopped", "computer.destroyed"], told.Select(r => r.Event));
+        Assert.All(told, r => Assert.Equal(id, r.Json.GetProperty("data").GetProperty("id").GetString()));
+    }
+
+    [Fact]
     public async Task Workspace_dashboard_and_counts_tell_computers()
     {
         using var own = await tenant.Platform.NewApiAsync();

@@ -8,7 +8,7 @@ using Miosa.Server.Resources;
 
 namespace Miosa.Server.Computers;
 
-/// <summary>What can be asked about a computer: its addresses, applications, idle policy and figures. Asking counts as nobody's activity.</summary>
+/// <summary>What can be asked about a computer: its addresses, applications, idle policy and figures. Asking counts as nobody's activity, but for the applications, which the machine tells.</summary>
 internal sealed class ComputerFacts(Machines machines, MachineDirectory directory, ComputerView view, ComputerPorts ports, Desktops desktops, MetricsSampler sampler, ServerSettings settings, TimeProvider time)
 {
     private const string Installed = "installed";
@@ -76,7 +76,7 @@ internal sealed class ComputerFacts(Machines machines, MachineDirectory director
         {
             var status = !missing.TryGetValue(app, out var reason) ? Installed : reason.Length == 0 || desktops.IsInstalling(machine.Row.Id) ? Installing : Failed;
             if (!apps.Any(known => known.Id == app))
-                apps.Add(new ComputerApp { Id = app, Name = app, Status = status });
+                apps.Add(new ComputerApp { Id = app, Name = app, Status = status, Error = status == Failed ? reason : null });
         }
         return Reply.Bare(new ComputerAppList { Data = apps, Total = apps.Count }, WireJson.Default.ComputerAppList);
     }

@@ -26,6 +26,8 @@ internal sealed partial class Desktops(MachineDirectory directory, IServiceProvi
     /// <summary>Packages of an office suite, over a slow line.</summary>
     private static readonly TimeSpan InstallLimit = TimeSpan.FromMinutes(15);
 
+    private static readonly TimeSpan InstallGrace = TimeSpan.FromMinutes(1);
+
     /// <summary>Between two watches of one desktop.</summary>
     private static readonly TimeSpan WatchAgainAfter = TimeSpan.FromSeconds(2);
 
@@ -213,7 +215,8 @@ internal sealed partial class Desktops(MachineDirectory directory, IServiceProvi
             foreach (var app in missing.Keys.Order(StringComparer.Ordinal).ToList())
             {
                 using var limit = CancellationTokenSource.CreateLinkedTokenSource(work.Ended);
-                limit.CancelAfter(InstallLimit);
+                // The machine itself ends the command at the limit; this is for one that does not.
+                limit.CancelAfter(InstallLimit + InstallGrace);
                 var reason = await InstallOneAsync(resident, app, limit.Token);
                 if (work.Ended.IsCancellationRequested)
                     return;
@@ -252,6 +255,7 @@ internal sealed partial class Desktops(MachineDirectory directory, IServiceProvi
             for p in {{names}}; do [ "$(dpkg-query -W -f='${db:Status-Status}' "$p" 2>/dev/null)" = installed ] || missing=1; done
             [ -n "$missing" ] || exit 0
             export DEBIAN_FRONTEND=noninteractive
+            dpkg --configure -a >/dev/null 2>&1 # a stop may have cut off an installation
             apt-get -q update && apt-get -q -y --no-install-recommends -o DPkg::Lock::Timeout=600 install {{names}}
             """;
         using var lease = resident.Enter(time);

@@ -153,7 +153,7 @@ internal static class Lifecycle
             MachineState.Paused => new Decision(state, Act.Freeze, []),
             _ => Stay(state),
         },
-        Want.Start or Want.Restart => throw new InvalidOperationException($"a sandbox is never asked to {want}"),
+        Want.Start or Want.Restart => new Decision(state, Act.None, [], Refusal.Conflict("a sandbox is not started: resume it (POST /sandboxes/{id}/resume)")),
         _ => throw new ArgumentOutOfRangeException(nameof(want), want, null),
     };
 

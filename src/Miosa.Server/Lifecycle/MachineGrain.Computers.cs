@@ -117,6 +117,9 @@ internal sealed partial class MachineGrain
             return MachineAnswer.No(refusal);
         if (decision.ChangesNothing)
             return MachineAnswer.Of(row);
+        // Somebody wants it: what happened before is forgotten.
+        if (want is Want.Start or Want.Restart && row.State is (MachineState.Paused or MachineState.Error))
+            falls.Clear();
         if (decision.Act is Act.Boot or Act.Reboot)
             return await BootAsync(resident, decision, reason);
         desktops.Leave(row.Id);

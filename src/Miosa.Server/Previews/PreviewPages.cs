@@ -27,37 +27,37 @@ internal static class PreviewPages
         </script>
         """;
 
-    public static Task NothingListensAsync(HttpContext context, BrandingRow? brand, int port) => WriteAsync(
-        context, brand, new Refusal(ErrorCodes.PreviewUnreachable, $"nothing listens on port {port} of the sandbox"), $"Waiting for port {port}",
-        $"Nothing in the sandbox listens on port {port} yet. This page shows it as soon as it does.", Waiting);
+    public static Task NothingListensAsync(HttpContext context, BrandingRow? brand, string kind, int port) => WriteAsync(
+        context, brand, new Refusal(ErrorCodes.PreviewUnreachable, $"nothing listens on port {port} of the {kind}"), $"Waiting for port {port}",
+        $"Nothing in the {kind} listens on port {port} yet. This page shows it as soon as it does.", Waiting);
 
-    public static Task ForbiddenAsync(HttpContext context, BrandingRow? brand) => WriteAsync(
+    public static Task ForbiddenAsync(HttpContext context, BrandingRow? brand, string kind) => WriteAsync(
         context, brand, new Refusal(ErrorCodes.Forbidden, "this preview needs a link or a token that is good"), "This preview is private",
-        "It opens with a link or a token from whoever owns the sandbox. If yours used to work, it has ended or was revoked.", "forbidden");
+        $"It opens with a link or a token from whoever owns the {kind}. If yours used to work, it has ended or was revoked.", "forbidden");
 
-    public static Task ReadOnlyAsync(HttpContext context, BrandingRow? brand) => WriteAsync(
+    public static Task ReadOnlyAsync(HttpContext context, BrandingRow? brand, string kind) => WriteAsync(
         context, brand, new Refusal(ErrorCodes.Forbidden, "this link is for looking only: GET, HEAD and OPTIONS, no WebSocket"), "This link is for looking only",
-        "What you tried would change something in the sandbox.", "forbidden");
+        $"What you tried would change something in the {kind}.", "forbidden");
 
     public static Task UnknownAsync(HttpContext context, BrandingRow? brand) => WriteAsync(
         context, brand, Refusal.NotFound("preview"), "There is nothing here", "The sandbox of this address has ended, or there never was one.", "unknown");
 
-    public static Task RefusedAsync(HttpContext context, BrandingRow? brand, Refusal refusal) => WriteAsync(
-        context, brand, refusal, "The sandbox is not available", refusal.Message, refusal.Status == 503 ? Waiting : "refused");
+    public static Task RefusedAsync(HttpContext context, BrandingRow? brand, string kind, Refusal refusal) => WriteAsync(
+        context, brand, refusal, $"The {kind} is not available", refusal.Message, refusal.Status == 503 ? Waiting : "refused");
 
-    public static Task FailedAsync(HttpContext context, BrandingRow? brand, bool isTimeout) => WriteAsync(
+    public static Task FailedAsync(HttpContext context, BrandingRow? brand, string kind, bool isTimeout) => WriteAsync(
         context,
         brand,
         isTimeout
-            ? new Refusal(ErrorCodes.PreviewTimedOut, "the server in the sandbox did not answer")
-            : new Refusal(ErrorCodes.PreviewUnreachable, "the server in the sandbox broke off before it answered"),
-        "No answer", isTimeout ? "The server in the sandbox took the request and did not answer." : "The server in the sandbox broke off before it answered.", "failed");
+            ? new Refusal(ErrorCodes.PreviewTimedOut, $"the server in the {kind} did not answer")
+            : new Refusal(ErrorCodes.PreviewUnreachable, $"the server in the {kind} broke off before it answered"),
+        "No answer", isTimeout ? $"The server in the {kind} took the request and did not answer." : $"The server in the {kind} broke off before it answered.", "failed");
 
-    private static async Task WriteAsync(HttpContext context, BrandingRow? brand, Refusal refusal, string title, string text, string kind)
+    private static async Task WriteAsync(HttpContext context, BrandingRow? brand, Refusal refusal, string title, string text, string what)
     {
         if (context.Response.HasStarted)
             return;
-        context.Response.Headers[Header] = kind;
+        context.Response.Headers[Header] = what;
         context.Response.Headers.CacheControl = "no-store";
         if (!WantsPage(context.Request))
         {
@@ -85,8 +85,8 @@ internal static class PreviewPages
             i{display:inline-block;width:1.75rem;height:1.75rem;margin-bottom:1rem;border:3px solid #d5dae2;border-top-color:#4a7dff;border-radius:50%;animation:t 1s linear infinite}
             @keyframes t{to{transform:rotate(1turn)}}@media(prefers-color-scheme:dark){body{background:#14181f;color:#e8ecf2}p{color:#9aa5b5}}
             {{{page.Style}}}
-            </style></head><body><main>{{{page.Above}}}{{{(kind == Waiting ? "<i></i>" : "")}}}<h1>{{{WebUtility.HtmlEncode(title)}}}</h1><p>{{{WebUtility.HtmlEncode(text)}}}</p>{{{page.Below}}}</main>
-            {{{(kind == Waiting ? Again.Replace("NONCE", nonce, StringComparison.Ordinal) : "")}}}</body></html>
+            </style></head><body><main>{{{page.Above}}}{{{(what == Waiting ? "<i></i>" : "")}}}<h1>{{{WebUtility.HtmlEncode(title)}}}</h1><p>{{{WebUtility.HtmlEncode(text)}}}</p>{{{page.Below}}}</main>
+            {{{(what == Waiting ? Again.Replace("NONCE", nonce, StringComparison.Ordinal) : "")}}}</body></html>
             """,
             context.RequestAborted);
     }

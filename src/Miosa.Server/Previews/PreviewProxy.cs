@@ -75,7 +75,7 @@ internal sealed class PreviewProxy(
         var pass = await PassAsync(context.Request, machine, port, context.RequestAborted);
         if (pass is not { } granted)
         {
-            await PreviewPages.ForbiddenAsync(context, brand);
+            await PreviewPages.ForbiddenAsync(context, brand, machine.Row.Kind);
             return;
         }
         if (granted.Secret is { } secret && HttpMethods.IsGet(context.Request.Method) && !context.WebSockets.IsWebSocketRequest && !IsUpgrade(context))
@@ -85,12 +85,12 @@ internal sealed class PreviewProxy(
         }
         if (!granted.MayWrite && (IsUpgrade(context) || !(HttpMethods.IsGet(context.Request.Method) || HttpMethods.IsHead(context.Request.Method) || HttpMethods.IsOptions(context.Request.Method))))
         {
-            await PreviewPages.ReadOnlyAsync(context, brand);
+            await PreviewPages.ReadOnlyAsync(context, brand, machine.Row.Kind);
             return;
         }
         if (!machine.Previews.TryEnter())
         {
-            await PreviewPages.RefusedAsync(context, brand, Refusal.Unavailable("too many requests to this sandbox at once"));
+            await PreviewPages.RefusedAsync(context, brand, machine.Row.Kind, Refusal.Unavailable($"too many requests to this {machine.Row.Kind} at once"));
             return;
         }
         try
@@ -110,7 +110,7 @@ internal sealed class PreviewProxy(
         var admitted = await machines.AdmitAsync(machine, AdmitFor.Preview, context.RequestAborted);
         if (admitted.Refusal is { } refusal)
         {
-            await PreviewPages.RefusedAsync(context, brand, refusal);
+            await PreviewPages.RefusedAsync(context, brand, machine.Row.Kind, refusal);
             return;
         }
         LongStream.Allow(context);
@@ -125,9 +125,9 @@ internal sealed class PreviewProxy(
         context.Response.Headers[RequestIds.Header] = context.RequestId();
         var cause = context.Features.Get<IForwarderErrorFeature>()?.Exception;
         if (Causes(cause).OfType<GuestException>().Any(e => e.Code == GuestErrorCode.NotFound))
-            await PreviewPages.NothingListensAsync(context, brand, port);
+            await PreviewPages.NothingListensAsync(context, brand, machine.Row.Kind, port);
         else if (error is not (ForwarderError.RequestCanceled or ForwarderError.RequestBodyCanceled))
-            await PreviewPages.FailedAsync(context, brand, error == ForwarderError.RequestTimedOut);
+            await PreviewPages.FailedAsync(context, brand, machine.Row.Kind, error == ForwarderError.RequestTimedOut);
     }
 
     /// <summary>What lets a request in. <paramref name="Secret"/>: it stood in the address and is to be moved into a cookie.</summary>
