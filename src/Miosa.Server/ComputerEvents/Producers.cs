@@ -14,6 +14,7 @@ internal sealed class Producers(GuestConnection guest, EventWish wish, ChannelWr
 {
     private const string Home = "/home/user";
     private const string Workspace = "/workspace";
+    private static readonly TimeSpan DesktopPause = TimeSpan.FromMilliseconds(500);
 
     /// <summary>Runs until the machine is gone or it is cancelled; never fails.</summary>
     public async Task RunAsync(CancellationToken ct)
@@ -37,11 +38,18 @@ internal sealed class Producers(GuestConnection guest, EventWish wish, ChannelWr
         var reason = "the desktop is not watched any more";
         try
         {
-            using var watch = await GuestDesktopWatch.StartAsync(guest, wish.Producers.Contains(EventWish.Idle) ? wish.IdleMs : 0, ct);
-            while (await watch.NextAsync(ct) is { } told)
+            while (true)
             {
-                if (Of(told) is { } made)
-                    await queue.WriteAsync(new ComputerEvent { Type = made.Type, Timestamp = GuestTime.Of(told.AtMs), Payload = made.Payload }, ct);
+                try
+                {
+                    await WatchDesktopAsync(ct);
+                    break;
+                }
+                catch (GuestException e) when (e.Code == GuestErrorCode.Busy)
+                {
+                    // It is being started again, which takes a second or two.
+                    await Task.Delay(DesktopPause, time, ct);
+                }
             }
         }
         catch (GuestException e)
@@ -54,6 +62,16 @@ internal sealed class Producers(GuestConnection guest, EventWish wish, ChannelWr
         }
         foreach (var name in asked)
             Unavailable(name, reason);
+    }
+
+    private async Task WatchDesktopAsync(CancellationToken ct)
+    {
+        using var watch = await GuestDesktopWatch.StartAsync(guest, wish.Producers.Contains(EventWish.Idle) ? wish.IdleMs : 0, ct);
+        while (await watch.NextAsync(ct) is { } told)
+        {
+            if (Of(told) is { } made)
+                await queue.WriteAsync(new ComputerEvent { Type = made.Type, Timestamp = GuestTime.Of(told.AtMs), Payload = made.Payload }, ct);
+        }
     }
 
     private (string Type, JsonObject Payload)? Of(GuestDesktopEvent told)
