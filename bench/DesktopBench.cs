@@ -42,7 +42,7 @@ internal static class DesktopBench
         }
     }
 
-    /// <summary>A page with some thousand elements in Chromium, and a terminal with a listing beside it.</summary>
+    /// <summary>A page with some thousand elements in Chromium, of which the tree has those that are shown, and a terminal with a listing beside it.</summary>
     private static async Task FillAsync(Computer computer)
     {
         var items = string.Concat(Enumerable.Range(0, 500).Select(i => $"<p>Item {i} <a href='#{i}'>details of item {i}</a> <button>buy {i}</button></p>"));
@@ -115,7 +115,7 @@ internal static class DesktopBench
     {
         var tree = new Times("accessibility tree of a page in Chromium, through HTTP");
         var nodes = 0;
-        await UntilAsync("the page is in the tree", async () => (await computer.Desktop.AccessibilityTreeAsync(maxNodes: 20_000)).Find(name: "buy 499", shownOnly: false) is not null);
+        await UntilAsync("the page is in the tree", async () => (await computer.Desktop.AccessibilityTreeAsync(maxNodes: 20_000)).Find(name: "buy 1") is not null);
         for (var i = -3; i < 30; i++)
         {
             var one = new Times("");
