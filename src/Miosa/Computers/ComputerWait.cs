@@ -2,10 +2,16 @@ using Miosa.Http;
 
 namespace Miosa;
 
-/// <summary>Waits until a computer has a status, by asking for it: there is no stream that says so. Asked often, since a warm one runs within a second.</summary>
+/// <summary>
+/// Waits until a computer has a status, by asking for it: there is no stream that tells it to a client which comes late. It is asked often for two seconds, since
+/// a desktop is up within one, and seldom after them.
+/// </summary>
 internal sealed class ComputerWait(Pipeline pipeline, string id, string wanted)
 {
-    private static readonly TimeSpan Poll = TimeSpan.FromMilliseconds(250);
+    private const int ManyAsks = 40;
+
+    private static readonly TimeSpan Often = TimeSpan.FromMilliseconds(50);
+    private static readonly TimeSpan Seldom = TimeSpan.FromMilliseconds(500);
 
     public async ValueTask<Computer> RunAsync(TimeSpan timeout, Call<Computer> refresh, bool async, CancellationToken ct)
     {
@@ -16,7 +22,7 @@ internal sealed class ComputerWait(Pipeline pipeline, string id, string wanted)
         var last = "unknown";
         try
         {
-            while (true)
+            for (var asked = 0; ; asked++)
             {
                 var computer = await pipeline.SendAsync(refresh, async, either.Token).ConfigureAwait(false);
                 last = computer.Status;
@@ -24,7 +30,7 @@ internal sealed class ComputerWait(Pipeline pipeline, string id, string wanted)
                     return computer;
                 if (last == ComputerStatus.Error)
                     throw new MiosaException($"computer '{id}' is in status error: {computer.Info.Error ?? "the server does not say why"}") { Code = last };
-                await pipeline.PauseAsync(Poll, async, either.Token).ConfigureAwait(false);
+                await pipeline.PauseAsync(asked < ManyAsks ? Often : Seldom, async, either.Token).ConfigureAwait(false);
             }
         }
         catch (OperationCanceledException) when (deadline.IsCancellationRequested && !ct.IsCancellationRequested)
