@@ -93,7 +93,11 @@ namespace Miosa;
 [JsonSerializable(typeof(TenantSettings))]
 [JsonSerializable(typeof(ProviderKey))]
 [JsonSerializable(typeof(Page<ProviderKey>))]
+[JsonSerializable(typeof(LlmModel))]
 [JsonSerializable(typeof(LlmModelList))]
+[JsonSerializable(typeof(Completion))]
+[JsonSerializable(typeof(CompletionChunk))]
+[JsonSerializable(typeof(EmbeddingResult))]
 [JsonSerializable(typeof(Region))]
 [JsonSerializable(typeof(Page<Region>))]
 [JsonSerializable(typeof(Page<ComputeSize>))]
@@ -168,4 +172,6 @@ internal sealed partial class WireJson : JsonSerializerContext;
 [JsonSerializable(typeof(GovernancePolicy))]
 [JsonSerializable(typeof(TenantSettingsRequest))]
 [JsonSerializable(typeof(ProviderKeyRequest))]
+[JsonSerializable(typeof(CompletionRequest))]
+[JsonSerializable(typeof(EmbeddingRequest))]
 internal sealed partial class RequestJson : JsonSerializerContext;
