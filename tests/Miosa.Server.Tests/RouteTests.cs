@@ -12,7 +12,7 @@ namespace Miosa.Server.Tests;
 public sealed class RouteTests : IDisposable
 {
     private static readonly string[] GroupsOfNow = ["Sandboxes", "Sandbox exec", "Sandbox files", "Sandbox env", "Sandbox processes", "Sandbox previews", "Sandbox shares", "Sandbox snapshots", "Sandbox observation", "Sandbox templates", "System",
-        "Workspaces", "Tenant", "Settings", "Regions", "Dashboard", "Analytics", "Audit log", "Usage", "Quotas", "Credits", "Webhooks", "API keys", "Events"];
+        "Workspaces", "Tenant", "Settings", "Regions", "Dashboard", "Analytics", "Audit log", "Usage", "Quotas", "Credits", "Webhooks", "API keys", "Events", "Intelligence"];
 
     private readonly string folder = Directory.CreateTempSubdirectory("miosa-routes").FullName;
     private readonly Microsoft.AspNetCore.Builder.WebApplication app;
