@@ -11,7 +11,8 @@ public sealed partial class SurfaceTests
 
     private static readonly Type[] Calling = [typeof(Sandboxes), typeof(Sandbox), typeof(SandboxFiles), typeof(SandboxEvents), typeof(SandboxTemplates), typeof(ApiKeys), typeof(AuditLog), typeof(Tenants), typeof(Webhooks), typeof(TenantEvents),
         typeof(Workspaces), typeof(Quotas), typeof(Usage), typeof(Credits), typeof(Analytics), typeof(Dashboard), typeof(Tenant),
-        typeof(TenantBranding), typeof(TenantPreviewDomain), typeof(TenantPolicy), typeof(Settings), typeof(SettingsProviderKeys), typeof(Regions)];
+        typeof(TenantBranding), typeof(TenantPreviewDomain), typeof(TenantPolicy), typeof(Settings), typeof(SettingsProviderKeys), typeof(Regions),
+        typeof(Models), typeof(Completions), typeof(Embeddings)];
 
     [Fact]
     public void Every_call_has_a_twin_with_the_same_parameters_and_a_token()
