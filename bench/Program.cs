@@ -17,6 +17,7 @@ var groups = new Dictionary<string, Func<Report, Task>>
     ["webhooks"] = WebhookBench.RunAsync,
     ["readers"] = ReaderBench.RunAsync,
     ["usage"] = UsageBench.RunAsync,
+    ["models"] = ModelBench.RunAsync,
     ["density"] = DensityBench.RunAsync,
 };
 if (args is [var wanted] && !groups.ContainsKey(wanted))
