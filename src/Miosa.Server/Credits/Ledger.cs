@@ -67,7 +67,7 @@ internal static class Ledger
         var ofModels = models.Aggregate((Int128)0, (sum, use) => sum + use.Cost);
         var cost = used.Aggregate(remainder + ofModels, (sum, run) => sum + ((Int128)run.Ms * (run.Meter.ComputeRate + run.Meter.StorageRate)));
         // Two entries, and together exactly the whole: what is lost by cutting the one is in the other.
-        var wholeOfModels = (long)(ofModels / MsPerHour);
+        var wholeOfModels = (long)((used.Count == 0 ? cost : ofModels) / MsPerHour);
         var whole = (long)(cost / MsPerHour) - wholeOfModels;
         if (whole > 0)
             Add(transaction, tenant, CreditKind.Usage, -whole, "machine time and disks", at, (from, untilMs));

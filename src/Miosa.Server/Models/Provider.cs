@@ -159,7 +159,7 @@ internal sealed partial class Provider : IDisposable
             answer = new Upstream(this, response, stream, limit, key, first.AsMemory(0, count));
             return (answer, null, null);
         }
-        catch (Exception e) when (limit.IsOver || e is HttpRequestException or IOException)
+        catch (Exception e) when (!limit.IsLeft && (limit.IsOver || e is HttpRequestException or IOException))
         {
             Ended(isGood: false);
             isTold = true;

@@ -31,6 +31,9 @@ internal sealed class CallLimit : IDisposable
     /// <summary>True when a time ran out, and not the caller left.</summary>
     public bool IsOver => !caller.IsCancellationRequested && (idle.IsCancellationRequested || total.IsCancellationRequested);
 
+    /// <summary>The caller left: whatever fails now is no fault of the provider.</summary>
+    public bool IsLeft => caller.IsCancellationRequested;
+
     /// <summary>Something came.</summary>
     public void Restart() => idle.CancelAfter(silence);
 
@@ -75,7 +78,7 @@ internal sealed class Upstream : IDisposable
             limit.Restart();
             return count;
         }
-        catch (Exception e) when (limit.IsOver || e is IOException or HttpRequestException)
+        catch (Exception e) when (!limit.IsLeft && (limit.IsOver || e is IOException or HttpRequestException))
         {
             Tell(isGood: false);
             throw new UpstreamException(provider.Broke(limit.IsOver ? "stopped sending its answer" : "broke off in its answer"));
