@@ -102,7 +102,7 @@ public sealed class RegionTests(Tenant tenant) : IClassFixture<Tenant>
     }
 
     [Fact]
-    public async Task There_are_no_models_until_some_are_configured_and_that_is_a_list() =>
+    public async Task The_server_s_own_model_is_there_before_any_provider_is_configured() =>
         Assert.Equal("miosa-embed-small", (await Api.GetAsync("settings/available-models")).Expect(200).Json.GetProperty("data")[0].GetProperty("id").GetString());
 
     [Fact]
