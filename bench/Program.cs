@@ -20,6 +20,7 @@ var groups = new Dictionary<string, Func<Report, Task>>
     ["desktop-create"] = DesktopCreateBench.RunAsync,
     ["desktop"] = DesktopBench.RunAsync,
     ["desktop-viewer"] = DesktopViewerBench.RunAsync,
+    ["models"] = ModelBench.RunAsync,
     ["density"] = DensityBench.RunAsync,
 };
 if (args is [var wanted] && !groups.ContainsKey(wanted))

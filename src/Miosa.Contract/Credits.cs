@@ -73,7 +73,7 @@ public sealed record CreditTransaction
     /// <summary>Always null.</summary>
     public string? UserId { get; init; }
 
-    /// <summary>Always null: no language models are sold.</summary>
+    /// <summary>Always null: an entry is the sum over all models of its period.</summary>
     public string? Provider { get; init; }
 
     /// <summary>Always null, likewise.</summary>
@@ -113,7 +113,7 @@ public sealed record CreditUsage
     /// <summary>For CPUs and memory.</summary>
     public long ComputeCredits { get; init; }
 
-    /// <summary>For language models, which this server does not sell: 0.</summary>
+    /// <summary>For language models.</summary>
     public long AiCredits { get; init; }
 
     /// <summary>For disks.</summary>

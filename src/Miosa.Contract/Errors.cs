@@ -66,6 +66,9 @@ public static class ErrorCodes
     /// <summary>502: nothing listens on the port of the sandbox, or its server broke off before it answered.</summary>
     public const string PreviewUnreachable = "PREVIEW_UNREACHABLE";
 
+    /// <summary>502: the provider of a language model cannot be reached, failed, or sent what is no answer.</summary>
+    public const string ProviderFailed = "PROVIDER_FAILED";
+
     /// <summary>504: the server in the sandbox took the request and did not answer.</summary>
     public const string PreviewTimedOut = "PREVIEW_TIMED_OUT";
 

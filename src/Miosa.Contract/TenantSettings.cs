@@ -96,32 +96,3 @@ public sealed record ProviderKeyRequest
     /// <summary>The secret, 1 to 4,096 characters without blanks.</summary>
     public required string Key { get; init; }
 }
-
-/// <summary>A language model that can be used.</summary>
-public sealed record LlmModel
-{
-    /// <summary>Its id.</summary>
-    public required string Id { get; init; }
-
-    /// <summary>Always <c>model</c>.</summary>
-    public string Object { get; init; } = "model";
-
-    /// <summary>When it was made, in seconds since 1970.</summary>
-    public long Created { get; init; }
-
-    /// <summary>Its provider.</summary>
-    public required string OwnedBy { get; init; }
-
-    /// <summary><c>chat</c> or <c>embedding</c>.</summary>
-    public string? Type { get; init; }
-
-    /// <summary>Its context in tokens.</summary>
-    public int? ContextLength { get; init; }
-}
-
-/// <summary>The language models of a tenant.</summary>
-public sealed record LlmModelList
-{
-    /// <summary>The models; never null.</summary>
-    public required IReadOnlyList<LlmModel> Data { get; init; }
-}

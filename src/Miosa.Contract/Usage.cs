@@ -36,6 +36,12 @@ public sealed record UsageExact
     /// <summary>Milliseconds of existence, running or paused, times disk in MiB.</summary>
     public long DiskMbMs { get; init; }
 
+    /// <summary>Tokens that language models read.</summary>
+    public long TokensIn { get; init; }
+
+    /// <summary>Tokens that language models wrote.</summary>
+    public long TokensOut { get; init; }
+
     /// <summary>Cost in millionths of a cent, cut off after the last whole one.</summary>
     public long CostMicroCents { get; init; }
 }
@@ -91,6 +97,9 @@ public sealed record UsageRollupRow
     /// <summary>Disk in GiB times hours.</summary>
     public required double StorageGbHours { get; init; }
 
+    /// <summary>Tokens of language models, read and written.</summary>
+    public long AiTokens { get; init; }
+
     /// <summary>Cost in cents, rounded to the nearest.</summary>
     public required long CreditCents { get; init; }
 
@@ -116,7 +125,7 @@ public sealed record UsageSummary
     /// <summary>Always null: what machines send is not kept over time.</summary>
     public double? BandwidthGb { get; init; }
 
-    /// <summary>Tokens of language models, which this server does not sell: 0.</summary>
+    /// <summary>Tokens of language models, read and written.</summary>
     public long AiTokens { get; init; }
 
     /// <summary>Credits used; one credit is one cent.</summary>
@@ -153,7 +162,7 @@ public sealed record UsageCredits
     /// <summary>Of them for CPUs and memory.</summary>
     public long ComputeCredits { get; init; }
 
-    /// <summary>Of them for language models, which this server does not sell: 0.</summary>
+    /// <summary>Of them for language models.</summary>
     public long AiCredits { get; init; }
 
     /// <summary>Of them for disks.</summary>

@@ -150,6 +150,10 @@ namespace Miosa;
 [JsonSerializable(typeof(ComputerPort))]
 [JsonSerializable(typeof(ComputerPortList))]
 [JsonSerializable(typeof(JsonObject))]
+[JsonSerializable(typeof(LlmModel))]
+[JsonSerializable(typeof(Completion))]
+[JsonSerializable(typeof(CompletionChunk))]
+[JsonSerializable(typeof(EmbeddingResult))]
 internal sealed partial class WireJson : JsonSerializerContext;
 
 /// <summary>The same for request bodies, where an absent field means "leave it" and so nulls are not written.</summary>
@@ -235,4 +239,6 @@ internal sealed partial class WireJson : JsonSerializerContext;
 [JsonSerializable(typeof(ComputerAutoStopRequest))]
 [JsonSerializable(typeof(ComputerEnvVarRequest))]
 [JsonSerializable(typeof(ComputerPortRequest))]
+[JsonSerializable(typeof(CompletionRequest))]
+[JsonSerializable(typeof(EmbeddingRequest))]
 internal sealed partial class RequestJson : JsonSerializerContext;

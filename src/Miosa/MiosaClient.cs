@@ -53,6 +53,9 @@ public sealed class MiosaClient : IDisposable, IAsyncDisposable
         Tenant = new Tenant(pipeline);
         Settings = new Settings(pipeline);
         Regions = new Regions(pipeline);
+        Models = new Models(pipeline);
+        Completions = new Completions(pipeline);
+        Embeddings = new Embeddings(pipeline);
     }
 
     /// <summary>Create, find, list and destroy sandboxes.</summary>
@@ -108,6 +111,15 @@ public sealed class MiosaClient : IDisposable, IAsyncDisposable
 
     /// <summary>Where machines run, and what can be made there.</summary>
     public Regions Regions { get; }
+
+    /// <summary>The language models that can be used.</summary>
+    public Models Models { get; }
+
+    /// <summary>Answers of language models.</summary>
+    public Completions Completions { get; }
+
+    /// <summary>Vectors of texts.</summary>
+    public Embeddings Embeddings { get; }
 
     /// <summary>Closes the connections; sandboxes go on running. Calls made afterwards throw <see cref="ObjectDisposedException"/>.</summary>
     public void Dispose() => pipeline.Dispose();

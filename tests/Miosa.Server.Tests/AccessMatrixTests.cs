@@ -95,7 +95,7 @@ public sealed partial class AccessMatrixTests(ServerPlatform shared)
                 ("another tenant", world.Other, !isOfTenant ? 403 : isAboutOne && !recipe.IsForAnyTenant ? 404 : recipe.Status),
                 ("the key of another external user", world.OtherUser,
                     !isOfTenant ? 403
-                    : route.Pattern.Contains("{sandbox_id}", StringComparison.Ordinal) || route.Pattern.Contains("{computer_id}", StringComparison.Ordinal) || (route.KeepsToUser && isAboutOne) ? 404
+                    : route.Pattern.Contains("{sandbox_id}", StringComparison.Ordinal) || route.Pattern.Contains("{computer_id}", StringComparison.Ordinal) || (route.KeepsToUser && isAboutOne && !recipe.IsForAnyTenant) ? 404
                     : route.KeepsToUser ? recipe.Status : 403),
             ])
         {
@@ -205,7 +205,8 @@ internal sealed class AccessWorld : IAsyncDisposable
         world.Values["external_user_id"] = "alice";
         world.Values["provider"] = "openai";
         world.Values["region_slug"] = "local";
-        world.Secrets.AddRange(world.Values.Where(v => v.Key is not ("name" or "key" or "port" or "file_path" or "pid" or "tenant_id" or "external_user_id" or "provider" or "region_slug")).Select(v => v.Value));
+        world.Values["model_id"] = "miosa-embed-small";
+        world.Secrets.AddRange(world.Values.Where(v => v.Key is not ("name" or "key" or "port" or "file_path" or "pid" or "tenant_id" or "external_user_id" or "provider" or "region_slug" or "model_id")).Select(v => v.Value));
         return world;
     }
 

@@ -11,6 +11,8 @@ internal static class AccessRecipes
     private const string Computer = "/computers/{computer_id}";
     private const string Desktop = Computer + "/desktop";
     private const string Window = Desktop + "/window/{window_id}";
+    private const string Completion = """{"model":"m","messages":[{"role":"user","content":"hi"}]}""";
+    private const string Embedding = """{"model":"miosa-embed-small","input":"hi"}""";
     private const string File = """{"path":"/workspace/a.txt"}""";
 
     public static Dictionary<string, Recipe> All { get; } = new()
@@ -262,6 +264,17 @@ internal static class AccessRecipes
         ["PATCH /settings"] = Recipe.Json("{}"),
         ["PUT /settings/provider-keys/{provider}"] = Recipe.Json("""{"key":"m-secret"}""") with { IsForAnyTenant = true },
         ["DELETE /settings/provider-keys/{provider}"] = new(204) { Prepare = async world => { (await world.Own.PutAsync("settings/provider-keys/own", """{"key":"m-secret"}""")).Expect(200); return new() { ["provider"] = "own" }; } },
+        // The server of the tests has no provider: who may ask hears that.
+        ["POST /intelligence/completions"] = Recipe.Json(Completion, 503),
+        ["POST /intelligence/chat/completions"] = Recipe.Json(Completion, 503),
+        ["GET /intelligence/completions"] = Recipe.Json(Completion, 503),
+        ["GET /intelligence/chat/completions"] = Recipe.Json(Completion, 503),
+        ["POST /intelligence/embeddings"] = Recipe.Json(Embedding),
+        ["GET /intelligence/models/{**model_id}"] = new() { IsForAnyTenant = true },
+        ["POST ~/v1/completions"] = Recipe.Json(Completion, 503),
+        ["POST ~/v1/chat/completions"] = Recipe.Json(Completion, 503),
+        ["POST ~/v1/embeddings"] = Recipe.Json(Embedding),
+        ["GET ~/v1/models/{**model_id}"] = new() { IsForAnyTenant = true },
         ["GET /regions/{region_slug}"] = new() { IsForAnyTenant = true },
         ["GET /compute/regions/{region_slug}"] = new() { IsForAnyTenant = true },
     };
@@ -288,6 +301,7 @@ internal static class AccessRecipes
         "/credits/balance", "/credits/transactions", "/credits/usage", "/analytics/computers", "/analytics/usage", "/analytics/overview", "/analytics/timeseries",
         "/dashboard", "/overview", "/tenant/plan", "/tenant/branding", "/tenant/policy", "/tenant/preview-domain", "/settings", "/settings/available-models", "/settings/branding",
         "/settings/provider-keys", "/settings/regions", "/settings/compute-pricing", "/settings/gpu-pricing",
+        "/intelligence/models", "~/v1/models",
         "/regions", "/compute/regions", "/compute/sizes", "/compute/catalog", "/compute/pricing", "/compute/templates", "/compute/templates/{template_id}",
     ];
 

@@ -13,7 +13,7 @@ public sealed class RouteTests : IDisposable
 {
     private static readonly string[] GroupsOfNow = ["Sandboxes", "Sandbox exec", "Sandbox files", "Sandbox env", "Sandbox processes", "Sandbox previews", "Sandbox shares", "Sandbox snapshots", "Sandbox observation", "Sandbox templates", "System",
         "Workspaces", "Tenant", "Settings", "Regions", "Dashboard", "Analytics", "Audit log", "Usage", "Quotas", "Credits", "Webhooks", "API keys", "Events",
-        "Computers", "Desktop"];
+        "Computers", "Desktop", "Intelligence"];
 
     private readonly string folder = Directory.CreateTempSubdirectory("miosa-routes").FullName;
     private readonly Microsoft.AspNetCore.Builder.WebApplication app;

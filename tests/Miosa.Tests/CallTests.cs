@@ -234,6 +234,7 @@ public sealed partial class CallTests
             (s, _) => Null(() => s.Files.Chmod("/a", "0755")), (s, _) => Null(s.Files.ChmodAsync("/a", "0755"))),
         .. MeteringCases(),
         .. TenantCases(),
+        .. ModelCases(),
     ];
 
     private static IEnumerable<Case> AllCases => [.. Cases, .. WebhookCases];
@@ -276,7 +277,7 @@ public sealed partial class CallTests
     [Fact]
     public void Every_public_call_is_in_the_table()
     {
-        Type[] types = [typeof(Sandboxes), typeof(Sandbox), typeof(SandboxFiles), typeof(SandboxEvents), typeof(SandboxTemplates), typeof(Webhooks), typeof(TenantEvents), .. MeteringTypes, .. TenantTypes];
+        Type[] types = [typeof(Sandboxes), typeof(Sandbox), typeof(SandboxFiles), typeof(SandboxEvents), typeof(SandboxTemplates), typeof(Webhooks), typeof(TenantEvents), .. MeteringTypes, .. TenantTypes, .. ModelTypes];
         var names = types.SelectMany(type => type.GetMethods(BindingFlags.Public | BindingFlags.Instance | BindingFlags.DeclaredOnly)
             .Where(method => !method.IsSpecialName && !method.Name.EndsWith("Async", StringComparison.Ordinal) && method.Name != "Dispose")
             .Select(method => $"{type.Name}.{method.Name}"));

@@ -9,6 +9,7 @@ public sealed class ProjectGraphTests
     {
         ["Miosa.Contract"] = [],
         ["Miosa"] = ["Miosa.Contract"],
+        ["Miosa.Extensions.AI"] = ["Miosa"],
         ["Miosa.Guest"] = ["Miosa.Contract"],
         ["Miosa.Runtime"] = [],
         ["Miosa.Server"] = ["Miosa.Contract"],

@@ -13,7 +13,8 @@ public sealed partial class SurfaceTests
         typeof(Workspaces), typeof(Quotas), typeof(Usage), typeof(Credits), typeof(Analytics), typeof(Dashboard), typeof(Tenant),
         typeof(TenantBranding), typeof(TenantPreviewDomain), typeof(TenantPolicy), typeof(Settings), typeof(SettingsProviderKeys), typeof(Regions),
         typeof(Computers), typeof(Computer), typeof(ComputersEnv), typeof(ComputersPorts), typeof(ComputerEnv), typeof(ComputerPorts), typeof(ComputerFiles), typeof(ComputerSnapshots),
-        typeof(ComputerServices), typeof(ComputerEvents), typeof(ComputerDesktop), typeof(Desktop)];
+        typeof(ComputerServices), typeof(ComputerEvents), typeof(ComputerDesktop), typeof(Desktop),
+        typeof(Models), typeof(Completions), typeof(Embeddings)];
 
     [Fact]
     public void Every_call_has_a_twin_with_the_same_parameters_and_a_token()

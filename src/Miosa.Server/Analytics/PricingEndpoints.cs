@@ -28,6 +28,13 @@ internal sealed class PricingEndpoints(Prices prices, Sizes sizes)
         ["vcpu_hour"] = Dollars(prices.Vcpu),
         ["memory_gib_hour"] = Dollars(prices.MemoryGib),
         ["disk_gib_hour"] = Dollars(prices.DiskGib),
+        // For a thousand tokens; models of the operator's file may have their own.
+        ["tokens"] = new JsonObject
+        {
+            ["input_1k"] = Dollars(prices.TokenIn),
+            ["output_1k"] = Dollars(prices.TokenOut),
+            ["embedding_1k"] = Dollars(prices.TokenEmbedding),
+        },
         ["micro_cents"] = new JsonObject { ["vcpu_hour"] = prices.Vcpu, ["memory_gib_hour"] = prices.MemoryGib, ["disk_gib_hour"] = prices.DiskGib },
         ["sizes"] = BySize(),
     };

@@ -161,6 +161,12 @@ internal static class AuditActions
         Changes("tenant.preview_domain.set", "tenant.preview_domain.set", "PUT /tenant/preview-domain"),
         Changes("tenant.preview_domain.verify", "tenant.preview_domain.verified", "POST /tenant/preview-domain/verify"),
         Changes("tenant.preview_domain.delete", "tenant.preview_domain.deleted", "DELETE /tenant/preview-domain"),
+        Reaches("completion.create", "completion.created", "POST /intelligence/completions", "POST /intelligence/chat/completions", "GET /intelligence/completions",
+            "GET /intelligence/chat/completions", "POST /v1/completions", "POST /v1/chat/completions"),
+        Reaches("embedding.create", "embedding.created", "POST /intelligence/embeddings", "POST /v1/embeddings"),
+        // On the command line alone.
+        Changes("model_key.set", "model_key.set"),
+        Changes("model_key.delete", "model_key.deleted"),
         Reaches("events.ticket.create", "events.ticket.created", "POST /auth/sse-ticket"),
     ];
 

@@ -76,17 +76,19 @@ internal sealed class CreditEndpoints(UsageView usage, Database database, MeterC
     private IResult Usage(HttpContext context, Period period)
     {
         var sum = usage.Sum(new UsageFilter(context.Caller().TenantId), period);
-        var (total, compute) = (UsageSum.CentsOf(sum.Cost), UsageSum.CentsOf(sum.ComputeCost));
-        var storage = total - compute;
+        var (total, compute, ai) = (UsageSum.CentsOf(sum.Cost), UsageSum.CentsOf(sum.ComputeCost), UsageSum.CentsOf(sum.ModelCost));
+        var storage = total - compute - ai;
         return Reply.One(
             new CreditUsage
             {
                 PeriodStart = period.Start,
                 PeriodEnd = period.End,
                 ComputeCredits = compute,
+                AiCredits = ai,
                 StorageCredits = storage,
                 TotalCredits = total,
                 Compute = compute,
+                Ai = ai,
                 Storage = storage,
                 Total = total,
             },

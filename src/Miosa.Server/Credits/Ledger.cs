@@ -1,6 +1,7 @@
 using Microsoft.Data.Sqlite;
 using Miosa.Server.Host;
 using Miosa.Server.Metering;
+using Miosa.Server.Models;
 using Miosa.Server.Storage;
 
 namespace Miosa.Server.Credits;
@@ -53,25 +54,31 @@ internal static class Ledger
     }
 
     /// <summary>
-    /// Charges the tenant's usage up to a moment that is past on the meter clock. Charging twice up to the same moment adds nothing. Gives the meters that
-    /// ran since the last time, and when that was.
+    /// Charges the tenant's usage up to a moment that is past on the meter clock. Charging twice up to the same moment adds nothing. Gives the external
+    /// users, null among them, for whom something was used since the last time, and when that was.
     /// </summary>
-    public static (long FromMs, IReadOnlyList<(MeterRow Meter, long Ms)> Used) Charge(SqliteTransaction transaction, string tenant, long untilMs, DateTimeOffset at)
+    public static (long FromMs, IReadOnlyList<string?> Users) Charge(SqliteTransaction transaction, string tenant, long untilMs, DateTimeOffset at)
     {
         var (from, remainder) = Mark(transaction, tenant);
         if (untilMs <= from)
             return (from, []);
         var used = Rollup.ByMeter(transaction, new UsageFilter(tenant), from, untilMs);
-        var cost = used.Aggregate((Int128)remainder, (sum, run) => sum + ((Int128)run.Ms * (run.Meter.ComputeRate + run.Meter.StorageRate)));
-        var whole = (long)(cost / MsPerHour);
+        var models = ModelUsage.Read(transaction, new UsageFilter(tenant), from, untilMs);
+        var ofModels = models.Aggregate((Int128)0, (sum, use) => sum + use.Cost);
+        var cost = used.Aggregate(remainder + ofModels, (sum, run) => sum + ((Int128)run.Ms * (run.Meter.ComputeRate + run.Meter.StorageRate)));
+        // Two entries, and together exactly the whole: what is lost by cutting the one is in the other.
+        var wholeOfModels = (long)((used.Count == 0 ? cost : ofModels) / MsPerHour);
+        var whole = (long)(cost / MsPerHour) - wholeOfModels;
         if (whole > 0)
             Add(transaction, tenant, CreditKind.Usage, -whole, "machine time and disks", at, (from, untilMs));
+        if (wholeOfModels > 0)
+            Add(transaction, tenant, CreditKind.Usage, -wholeOfModels, "language models", at, (from, untilMs));
         transaction.Run(
             "INSERT INTO credit_charged (TenantId, UntilMs, Remainder) VALUES ($tenant, $until, $rest) ON CONFLICT (TenantId) DO UPDATE SET UntilMs = $until, Remainder = $rest",
             ("$tenant", tenant),
             ("$until", untilMs),
             ("$rest", (long)(cost % MsPerHour)));
-        return (from, used);
+        return (from, [.. used.Select(run => run.Meter.ExternalUserId).Union(models.Select(use => use.ExternalUserId))]);
     }
 
     public static CreditStanding StandingOf(SqliteTransaction transaction, string tenant, long nowMs)

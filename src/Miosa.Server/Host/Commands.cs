@@ -32,6 +32,7 @@ internal static class Commands
         root.Subcommands.Add(Init());
         root.Subcommands.Add(MeteringCommands.Credits(AdminAsync));
         root.Subcommands.Add(MeteringCommands.Limits(AdminAsync));
+        root.Subcommands.Add(ModelCommands.Models(AdminAsync));
         return root;
     }
 
@@ -170,6 +171,7 @@ internal static class Commands
             _ = new Webhooks.RetrySchedule(read.Settings);
             new Webhooks.WebhookSender(read.Settings, TimeProvider.System).Dispose();
             _ = Prices.Of(read.Settings.Prices);
+            _ = Models.ProviderConfig.Read(read.Settings);
             _ = Caps.Of("tenant-limits", read.Settings.TenantLimits);
             _ = Caps.Of("user-limits", read.Settings.UserLimits);
             return read;

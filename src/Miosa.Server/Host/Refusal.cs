@@ -27,6 +27,7 @@ internal sealed record Refusal(string Code, string Message, JsonObject? Details 
         [ErrorCodes.InternalError] = 500,
         [ErrorCodes.AgentUnavailable] = 502,
         [ErrorCodes.PreviewUnreachable] = 502,
+        [ErrorCodes.ProviderFailed] = 502,
         [ErrorCodes.Unavailable] = 503,
         [ErrorCodes.PreviewTimedOut] = 504,
         [ErrorCodes.NoSpace] = 507,

@@ -4,6 +4,7 @@ using System.Text.Json;
 using System.Text.Json.Nodes;
 using System.Text.Json.Serialization.Metadata;
 using Miosa.Server.Audit;
+using Miosa.Server.Models;
 
 namespace Miosa.Server.Host;
 
@@ -26,6 +27,9 @@ internal static class Reply
     }
 
     public static IResult Bare<T>(T value, JsonTypeInfo<T> type, int status = 200) => new JsonReply(Bytes(value, type), status);
+
+    /// <summary>A body that is JSON already.</summary>
+    public static IResult Made(byte[] json) => new JsonReply(json, 200);
 
     public static IResult List<T>(Page<T> page, JsonTypeInfo<Page<T>> type) => new JsonReply(Bytes(page, type), 200);
 
@@ -118,7 +122,8 @@ internal static class Reply
             httpContext.Features.Get<AuditCall>()?.Refused(refusal);
             if (refusal.RetryAfter is { } seconds)
                 httpContext.Response.Headers.RetryAfter = seconds.ToString();
-            return WriteAsync(httpContext, Bytes(refusal, httpContext.RequestId()), refusal.Status);
+            var body = OpenAi.IsFor(httpContext) ? Bytes(OpenAi.Error(refusal, httpContext.RequestId()), WireJson.Default.JsonObject) : Bytes(refusal, httpContext.RequestId());
+            return WriteAsync(httpContext, body, refusal.Status);
         }
     }
 }

@@ -43,7 +43,10 @@ internal sealed record ServerSettings
 
     /// <summary>Caps of an external user where neither it nor its tenant has any.</summary>
     public string UserLimits { get; init; } = "";
-    public string Prices { get; init; } = "vcpu=5000000,memory=1600000,disk=10000";
+    public string Prices { get; init; } = "vcpu=5000000,memory=1600000,disk=10000,token_in=10000,token_out=30000,token_embedding=1000";
+
+    /// <summary>File of the providers of language models; null for <c>models.json</c> in <see cref="DataDir"/>, if it is there.</summary>
+    public string? Models { get; init; }
 
     /// <summary>One of <see cref="Credits.CreditRules"/>.</summary>
     public string CreditRule { get; init; } = Credits.CreditRules.None;

@@ -58,7 +58,8 @@ internal static partial class SettingsTable
         Number("max-workspaces", "most workspaces of one tenant", 0, 1_000_000, (s, v) => s with { MaxWorkspaces = v }),
         Text("tenant-limits", "caps of a tenant that has none of its own, such as max_sandboxes=100,max_concurrent=20,max_storage_gb=500,max_credit_cents=100000", (s, v) => s with { TenantLimits = v }),
         Text("user-limits", "caps of an external user where neither it nor its tenant has any, written like --tenant-limits", (s, v) => s with { UserLimits = v }),
-        Text("prices", "millionths of a cent an hour: vcpu=…,memory=…,disk=… (memory and disk for one GiB), or a JSON file with these names", (s, v) => s with { Prices = v }),
+        Text("prices", "millionths of a cent an hour: vcpu=…,memory=…,disk=… (memory and disk for one GiB), and for a thousand tokens: token_in=…,token_out=…,token_embedding=…; or a JSON file with these names", (s, v) => s with { Prices = v }),
+        Text("models", "JSON file of the providers of language models (docs/models.md); default: models.json in the data folder, if it is there", (s, v) => s with { Models = v }),
         Text("credit-rule", "none, or prepaid: without credits nothing is created or resumed", (s, v) => Credits.CreditRules.All.Contains(v)
             ? s with { CreditRule = v }
             : throw new FormatException($"must be one of {string.Join(", ", Credits.CreditRules.All)}, got \"{v}\"")),

@@ -43,8 +43,8 @@ internal sealed class Sse : IAsyncDisposable
     /// <summary>Cancelled when nobody reads any more or the server stops.</summary>
     public CancellationToken Ended => ended.Token;
 
-    /// <summary>The event that is the last one when the server stops.</summary>
-    public (string Type, byte[] Json) Goodbye { get; set; } = (Stopping, StoppingJson);
+    /// <summary>The event that is the last one when the server stops; null when the writer says its own.</summary>
+    public (string Type, byte[] Json)? Goodbye { get; set; } = (Stopping, StoppingJson);
 
     /// <param name="beats">False: the caller sends the heartbeats itself.</param>
     public static async Task<Sse> StartAsync(HttpContext context, bool beats = true)
@@ -91,19 +91,19 @@ internal sealed class Sse : IAsyncDisposable
     {
         await ended.CancelAsync();
         await heartbeat;
-        if (stopping.IsCancellationRequested)
-            await SayGoodbyeAsync();
+        if (stopping.IsCancellationRequested && Goodbye is { } goodbye)
+            await SayGoodbyeAsync(goodbye);
         await hurry.DisposeAsync();
         ended.Dispose();
         gone.Dispose();
         turn.Dispose();
     }
 
-    private async Task SayGoodbyeAsync()
+    private async Task SayGoodbyeAsync((string Type, byte[] Json) goodbye)
     {
         try
         {
-            await WriteAsync(null, Goodbye.Type, Goodbye.Json);
+            await WriteAsync(null, goodbye.Type, goodbye.Json);
         }
         catch (Exception e) when (e is OperationCanceledException or IOException)
         {

@@ -58,29 +58,29 @@ internal sealed partial class MeterLoop(
     /// <summary>One transaction for each tenant, so that no other writer waits long.</summary>
     public async Task ChargeAsync(CancellationToken ct)
     {
-        var tenants = database.ReadRows(transaction => transaction.Rows("SELECT DISTINCT TenantId FROM usage_meters", row => row.GetString(0)).ToList());
+        var tenants = database.ReadRows(transaction => transaction.Rows("SELECT DISTINCT TenantId FROM usage_meters UNION SELECT DISTINCT TenantId FROM model_usage", row => row.GetString(0)).ToList());
         foreach (var tenant in tenants)
         {
             await database.WriteRowsAsync(
                 transaction =>
                 {
                     var until = clock.NowMs;
-                    var (from, used) = Ledger.Charge(transaction, tenant, until, time.GetUtcNow());
-                    Warn(transaction, tenant, from, until, used);
+                    var (from, users) = Ledger.Charge(transaction, tenant, until, time.GetUtcNow());
+                    Warn(transaction, tenant, from, until, users);
                 },
                 ct);
         }
     }
 
     /// <summary>An event for everybody whose spending of this month passed 80 % of its cap by what was just charged.</summary>
-    private void Warn(SqliteTransaction transaction, string tenant, long fromMs, long untilMs, IReadOnlyList<(MeterRow Meter, long Ms)> used)
+    private void Warn(SqliteTransaction transaction, string tenant, long fromMs, long untilMs, IReadOnlyList<string?> users)
     {
         var month = Period.MonthOf(DateTimeOffset.FromUnixTimeMilliseconds(untilMs)).ToUnixTimeMilliseconds();
-        var subjects = used.Select(run => run.Meter.ExternalUserId).OfType<string>().Distinct().Select(user => new Subject(QuotaSubject.User, tenant, user))
+        var subjects = users.OfType<string>().Select(user => new Subject(QuotaSubject.User, tenant, user))
             .Prepend(new Subject(QuotaSubject.Tenant, tenant, ""));
         foreach (var subject in subjects)
         {
-            if (used.Count == 0 || quotas.CapsOf(transaction, tenant, subject.ExternalUserId).MaxCreditCents is not { } most)
+            if (users.Count == 0 || quotas.CapsOf(transaction, tenant, subject.ExternalUserId).MaxCreditCents is not { } most)
                 continue;
             var before = fromMs <= month ? 0 : Cents(QuotaSet.Spent(transaction, subject, fromMs));
             var warnings = new List<NewEvent>();
@@ -92,13 +92,16 @@ internal sealed partial class MeterLoop(
     private async Task ForgetAsync(CancellationToken ct)
     {
         var limit = clock.NowMs - (long)TimeSpan.FromDays(settings.UsageDays).TotalMilliseconds;
-        var count = ForgottenAtOnce;
-        while (count == ForgottenAtOnce)
+        foreach (var (table, column) in ((string, string)[])[("usage_spans", "\"To\""), ("model_usage", "At")])
         {
-            await database.WriteRowsAsync(
-                transaction => count = transaction.Run(
-                    "DELETE FROM usage_spans WHERE Id IN (SELECT Id FROM usage_spans WHERE \"To\" < $limit LIMIT $count)", ("$limit", limit), ("$count", ForgottenAtOnce)),
-                ct);
+            var count = ForgottenAtOnce;
+            while (count == ForgottenAtOnce)
+            {
+                await database.WriteRowsAsync(
+                    transaction => count = transaction.Run(
+                        $"DELETE FROM {table} WHERE Id IN (SELECT Id FROM {table} WHERE {column} < $limit LIMIT $count)", ("$limit", limit), ("$count", ForgottenAtOnce)),
+                    ct);
+            }
         }
     }
 

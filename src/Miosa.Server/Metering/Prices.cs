@@ -6,7 +6,7 @@ using Miosa.Server.Lifecycle;
 namespace Miosa.Server.Metering;
 
 /// <summary>
-/// The price table (<c>--prices</c>), in millionths of a cent an hour. All money is whole numbers: a machine in a state has a rate, which is a whole
+/// The price table (<c>--prices</c>), in millionths of a cent an hour, and of models for a thousand tokens. All money is whole numbers: a machine in a state has a rate, which is a whole
 /// number of millionths of a cent an hour, and what it costs is that rate times milliseconds, divided and cut or rounded once where it is told.
 /// </summary>
 internal sealed record Prices(long Vcpu, long MemoryGib, long DiskGib)
@@ -14,6 +14,18 @@ internal sealed record Prices(long Vcpu, long MemoryGib, long DiskGib)
     public const string Currency = "usd";
 
     private const long Most = 100_000_000_000;
+
+    private static readonly string[] Names = ["vcpu", "memory", "disk", "token_in", "token_out", "token_embedding"];
+
+    /// <summary>For a thousand tokens that a chat model reads, that it writes, and that become a vector. A model may have prices of its own.</summary>
+    public long TokenIn { get; init; }
+
+    /// <inheritdoc cref="TokenIn"/>
+    public long TokenOut { get; init; }
+
+    /// <inheritdoc cref="TokenIn"/>
+    public long TokenEmbedding { get; init; }
+
     private const int MibPerGib = 1024;
 
     /// <summary>Inline as <c>vcpu=5000000,memory=1600000,disk=10000</c>, or the path of a JSON file with the same names.</summary>
@@ -22,9 +34,14 @@ internal sealed record Prices(long Vcpu, long MemoryGib, long DiskGib)
         try
         {
             var given = setting.Contains('=', StringComparison.Ordinal) ? Inline(setting) : InFile(setting);
-            if (given.Keys.FirstOrDefault(name => name is not ("vcpu" or "memory" or "disk")) is { } unknown)
-                throw new FormatException($"there is no price \"{unknown}\"; there are vcpu, memory and disk");
-            return new Prices(Price(given, "vcpu"), Price(given, "memory"), Price(given, "disk"));
+            if (given.Keys.FirstOrDefault(name => !Names.Contains(name)) is { } unknown)
+                throw new FormatException($"there is no price \"{unknown}\"; there are {string.Join(", ", Names)}");
+            return new Prices(Price(given, "vcpu"), Price(given, "memory"), Price(given, "disk"))
+            {
+                TokenIn = Price(given, "token_in"),
+                TokenOut = Price(given, "token_out"),
+                TokenEmbedding = Price(given, "token_embedding"),
+            };
         }
         catch (Exception e) when (e is FormatException or JsonException or IOException or UnauthorizedAccessException or InvalidOperationException)
         {

@@ -1,4 +1,5 @@
 using Microsoft.Data.Sqlite;
+using Miosa.Server.Models;
 using Miosa.Server.Storage;
 
 namespace Miosa.Server.Metering;
@@ -51,6 +52,8 @@ internal static class Rollup
         var sum = new UsageSum();
         foreach (var (meter, ms) in ByMeter(transaction, filter, startMs, endMs))
             sum.Add(meter, ms);
+        foreach (var use in ModelUsage.Read(transaction, filter, startMs, endMs))
+            sum.Add(use);
         return sum;
     }
 
@@ -73,6 +76,11 @@ internal static class Rollup
                 parts[at].AddCreated(meter);
             for (; at < parts.Length && cuts[at] < until; at++)
                 parts[at].Add(meter, Math.Min(until, cuts[at + 1]) - Math.Max(from, cuts[at]));
+        }
+        for (var at = 0; at < parts.Length; at++)
+        {
+            foreach (var use in ModelUsage.Read(transaction, filter, cuts[at], Math.Min(cuts[at + 1], end)))
+                parts[at].Add(use);
         }
         return parts;
     }

@@ -3,6 +3,7 @@ using System.Text.Json;
 using System.Text.Json.Nodes;
 using Miosa.Server.Credits;
 using Miosa.Server.Host;
+using Miosa.Server.Models;
 using Miosa.Server.Quotas;
 using Miosa.Server.Storage;
 using Miosa.Server.Workspaces;
@@ -33,12 +34,17 @@ internal sealed class UsageEndpoints(UsageView usage, WorkspaceSet workspaces, D
         var groupBy = context.Request.Query["group_by"].ToString().Split(',')[0] is { Length: > 0 } asked ? asked : UsageGrouping.ExternalUser;
         if (!Groupings.Contains(groupBy))
             return Reply.Refuse(Refusal.Invalid("group_by", $"must be one of {string.Join(", ", Groupings)}; got \"{(groupBy.Length <= 80 ? groupBy : groupBy[..80])}\""));
-        var rows = usage.ByMeter(FilterOf(context), period).GroupBy(run => KeyOf(run.Meter, groupBy)).Select(group =>
+        var filter = FilterOf(context);
+        var machines = usage.ByMeter(filter, period).ToLookup(run => KeyOf(run.Meter, groupBy));
+        var models = usage.OfModels(filter, period).ToLookup(use => KeyOf(use, groupBy));
+        var rows = machines.Select(group => group.Key).Union(models.Select(group => group.Key)).Select(key =>
         {
             var sum = new UsageSum();
-            foreach (var (meter, ms) in group)
+            foreach (var (meter, ms) in machines[key])
                 sum.Add(meter, ms);
-            return (group.Key, Sum: sum);
+            foreach (var use in models[key])
+                sum.Add(use);
+            return (Key: key, Sum: sum);
         });
         var rollup = JsonSerializer.SerializeToNode(
             new UsageRollup
@@ -68,6 +74,7 @@ internal sealed class UsageEndpoints(UsageView usage, WorkspaceSet workspaces, D
                 PeriodEnd = period.End,
                 ComputeHours = sum.ComputeHours,
                 StorageGb = QuotaSet.Gib(database.ReadRows(transaction => QuotaSet.StorageBytes(transaction, subject))),
+                AiTokens = sum.TokensIn + sum.TokensOut,
                 TotalCredits = UsageSum.CentsOf(sum.Cost),
                 SandboxSeconds = UsageSum.SecondsOf(sum.SandboxMs),
                 ComputerSeconds = UsageSum.SecondsOf(sum.ComputerMs),
@@ -81,7 +88,7 @@ internal sealed class UsageEndpoints(UsageView usage, WorkspaceSet workspaces, D
     {
         var filter = FilterOf(context);
         var (sum, series) = usage.Series(filter, period, "day");
-        var (total, compute) = (UsageSum.CentsOf(sum.Cost), UsageSum.CentsOf(sum.ComputeCost));
+        var (total, compute, ai) = (UsageSum.CentsOf(sum.Cost), UsageSum.CentsOf(sum.ComputeCost), UsageSum.CentsOf(sum.ModelCost));
         return Reply.One(
             new UsageCredits
             {
@@ -90,8 +97,9 @@ internal sealed class UsageEndpoints(UsageView usage, WorkspaceSet workspaces, D
                 PeriodEnd = period.End,
                 TotalCredits = total,
                 ComputeCredits = compute,
-                // What is left, so that the two are the total.
-                StorageCredits = total - compute,
+                AiCredits = ai,
+                // What is left, so that the three are the total.
+                StorageCredits = total - compute - ai,
                 CreditCents = total,
                 Balance = Ledger.CreditsOf(database.ReadRows(transaction => Ledger.BalanceOf(transaction, filter.TenantId, clock.NowMs))),
                 Series = series,
@@ -160,6 +168,14 @@ internal sealed class UsageEndpoints(UsageView usage, WorkspaceSet workspaces, D
         _ => meter.ExternalUserId,
     };
 
+    private static string? KeyOf(ModelUse use, string groupBy) => groupBy switch
+    {
+        UsageGrouping.ExternalProject => use.ExternalProjectId,
+        UsageGrouping.ExternalWorkspace => use.ExternalWorkspaceId,
+        UsageGrouping.Workspace => use.WorkspaceId,
+        _ => use.ExternalUserId,
+    };
+
     private static UsageRollupRow RowOf(string? key, UsageSum sum, string groupBy) => new()
     {
         ExternalUserId = groupBy == UsageGrouping.ExternalUser ? key : null,
@@ -169,6 +185,7 @@ internal sealed class UsageEndpoints(UsageView usage, WorkspaceSet workspaces, D
         SandboxSeconds = UsageSum.SecondsOf(sum.SandboxVcpuMs),
         ComputerSeconds = UsageSum.SecondsOf(sum.ComputerVcpuMs),
         StorageGbHours = sum.StorageGbHours,
+        AiTokens = sum.TokensIn + sum.TokensOut,
         CreditCents = UsageSum.CentsOf(sum.Cost),
         Exact = sum.Exact,
     };

@@ -1,3 +1,5 @@
+using Miosa.Server.Models;
+
 namespace Miosa.Server.Metering;
 
 /// <summary>
@@ -7,7 +9,7 @@ namespace Miosa.Server.Metering;
 internal sealed class UsageSum
 {
     private const string Sandbox = "sandbox";
-    private const long MsPerHour = 3_600_000;
+    public const long MsPerHour = 3_600_000;
     private const long MicroPerCent = 1_000_000;
     private const double MibMsPerGibHour = 1024.0 * MsPerHour;
 
@@ -15,21 +17,28 @@ internal sealed class UsageSum
     private Int128 diskMbMs;
     private Int128 compute;
     private Int128 storage;
+    private Int128 models;
 
     public long SandboxMs { get; private set; }
     public long ComputerMs { get; private set; }
     public long SandboxVcpuMs { get; private set; }
     public long ComputerVcpuMs { get; private set; }
 
+    public long ModelCalls { get; private set; }
+    public long TokensIn { get; private set; }
+    public long TokensOut { get; private set; }
+
     public int SandboxesCreated { get; private set; }
     public int ComputersCreated { get; private set; }
 
     /// <summary>Millionths of a cent, times milliseconds, by the hour.</summary>
-    public Int128 Cost => compute + storage;
+    public Int128 Cost => compute + storage + models;
 
     public Int128 ComputeCost => compute;
 
-    public bool IsNothing => SandboxMs == 0 && ComputerMs == 0 && diskMbMs == 0 && Cost == 0;
+    public Int128 ModelCost => models;
+
+    public bool IsNothing => SandboxMs == 0 && ComputerMs == 0 && diskMbMs == 0 && ModelCalls == 0 && Cost == 0;
 
     public double MemoryGbHours => Rounded(memoryMbMs);
 
@@ -43,8 +52,18 @@ internal sealed class UsageSum
         VcpuMs = SandboxVcpuMs + ComputerVcpuMs,
         MemoryMbMs = long.CreateSaturating(memoryMbMs),
         DiskMbMs = long.CreateSaturating(diskMbMs),
+        TokensIn = TokensIn,
+        TokensOut = TokensOut,
         CostMicroCents = MicroCentsOf(Cost),
     };
+
+    public void Add(ModelUse use)
+    {
+        ModelCalls += use.Calls;
+        TokensIn += use.TokensIn;
+        TokensOut += use.TokensOut;
+        models += use.Cost;
+    }
 
     public void Add(MeterRow meter, long ms)
     {
@@ -85,6 +104,10 @@ internal sealed class UsageSum
         diskMbMs += other.diskMbMs;
         compute += other.compute;
         storage += other.storage;
+        ModelCalls += other.ModelCalls;
+        TokensIn += other.TokensIn;
+        TokensOut += other.TokensOut;
+        models += other.models;
     }
 
     /// <summary>A cost in whole millionths of a cent, cut.</summary>

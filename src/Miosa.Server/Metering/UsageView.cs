@@ -1,4 +1,5 @@
 using Miosa.Server.Host;
+using Miosa.Server.Models;
 using Miosa.Server.Storage;
 
 namespace Miosa.Server.Metering;
@@ -16,6 +17,9 @@ internal sealed class UsageView(Database database, MeterClock clock)
 
     public List<(MeterRow Meter, long Ms)> ByMeter(UsageFilter filter, Period period) =>
         database.ReadRows(transaction => Rollup.ByMeter(transaction, filter, period.StartMs, Math.Min(period.EndMs, clock.NowMs)));
+
+    public List<ModelUse> OfModels(UsageFilter filter, Period period) =>
+        database.ReadRows(transaction => ModelUsage.Read(transaction, filter, period.StartMs, Math.Min(period.EndMs, clock.NowMs)));
 
     /// <summary>The sum of each part of the period.</summary>
     public UsageSum[] Parts(UsageFilter filter, IReadOnlyList<DateTimeOffset> bounds) => database.ReadRows(transaction => Rollup.Divided(transaction, filter, bounds, clock.NowMs));

@@ -49,7 +49,7 @@ internal sealed class QuotaGate(Database database, QuotaSet quotas, MeterClock c
 
     private Refusal? Check(SqliteTransaction transaction, Subject subject, Machine after, bool owns, bool runs, bool disk, ICollection<NewEvent> warnings)
     {
-        var caps = subject.Kind == QuotaSubject.Workspace ? WorkspaceSet.CapsOf(transaction, after.TenantId, subject.Name) : quotas.CapsOf(transaction, after.TenantId, subject.ExternalUserId);
+        var caps = CapsOf(transaction, subject);
         if (owns && caps.MaxSandboxes is { } mostOwned)
         {
             var current = QuotaSet.Owned(transaction, subject);
@@ -73,13 +73,25 @@ internal sealed class QuotaGate(Database database, QuotaSet quotas, MeterClock c
             if (disk && after.DiskMb > (long)mostGb * MibPerGib)
                 return Full(subject, Caps.StorageGb, mostGb, QuotaSet.Gib(bytes), $"may have no disk of {after.DiskMb} MiB: ask for a smaller disk_size_mb");
         }
-        if ((owns || runs) && caps.MaxCreditCents is { } mostCents)
+        return owns || runs ? CheckSpending(transaction, subject, caps) : null;
+    }
+
+    /// <summary>Whether what costs money and is no machine may begin: nobody in question has spent what he may, and credits are left if they must be.</summary>
+    public Refusal? LookAtSpending(string tenant, string? externalUser, string? workspace) => database.ReadRows(transaction => SubjectsOf(tenant, externalUser, workspace)
+        .Select(subject => CheckSpending(transaction, subject, CapsOf(transaction, subject))).FirstOrDefault(refusal => refusal is not null));
+
+    private Caps CapsOf(SqliteTransaction transaction, Subject subject) =>
+        subject.Kind == QuotaSubject.Workspace ? WorkspaceSet.CapsOf(transaction, subject.TenantId, subject.Name) : quotas.CapsOf(transaction, subject.TenantId, subject.ExternalUserId);
+
+    private Refusal? CheckSpending(SqliteTransaction transaction, Subject subject, Caps caps)
+    {
+        if (caps.MaxCreditCents is { } mostCents)
         {
             var spent = UsageSum.MicroCentsOf(QuotaSet.Spent(transaction, subject, clock.NowMs));
             if (Ledger.CreditsOf(spent) is var cents && cents >= mostCents)
                 return new Refusal(ErrorCodes.InsufficientCredits, $"{subject.Told} has spent {cents} cents this month and may spend {mostCents}", Details(subject, Caps.CreditCents, mostCents, cents));
         }
-        if ((owns || runs) && subject.Kind == QuotaSubject.Tenant && settings.CreditRule == CreditRules.Prepaid && Ledger.BalanceOf(transaction, after.TenantId, clock.NowMs) is <= 0 and var left)
+        if (subject.Kind == QuotaSubject.Tenant && settings.CreditRule == CreditRules.Prepaid && Ledger.BalanceOf(transaction, subject.TenantId, clock.NowMs) is <= 0 and var left)
         {
             var credits = Ledger.CreditsOf(left);
             return new Refusal(ErrorCodes.InsufficientCredits, $"no credits are left (balance {credits}): the server's administrator grants them", Details(subject, "balance", 0, credits));
@@ -87,13 +99,15 @@ internal sealed class QuotaGate(Database database, QuotaSet quotas, MeterClock c
         return null;
     }
 
-    private static List<Subject> SubjectsOf(Machine machine)
+    private static List<Subject> SubjectsOf(Machine machine) => SubjectsOf(machine.TenantId, machine.ExternalUserId, machine.WorkspaceId);
+
+    private static List<Subject> SubjectsOf(string tenant, string? externalUser, string? workspaceId)
     {
-        var subjects = new List<Subject> { new(QuotaSubject.Tenant, machine.TenantId, "") };
-        if (machine.ExternalUserId is { } user)
-            subjects.Add(new Subject(QuotaSubject.User, machine.TenantId, user));
-        if (machine.WorkspaceId is { } workspace)
-            subjects.Add(new Subject(QuotaSubject.Workspace, machine.TenantId, workspace));
+        var subjects = new List<Subject> { new(QuotaSubject.Tenant, tenant, "") };
+        if (externalUser is { } user)
+            subjects.Add(new Subject(QuotaSubject.User, tenant, user));
+        if (workspaceId is { } workspace)
+            subjects.Add(new Subject(QuotaSubject.Workspace, tenant, workspace));
         return subjects;
     }
 

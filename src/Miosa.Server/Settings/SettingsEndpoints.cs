@@ -2,6 +2,7 @@ using System.Text.Json;
 using System.Text.Json.Nodes;
 using Microsoft.EntityFrameworkCore;
 using Miosa.Server.Host;
+using Miosa.Server.Models;
 using Miosa.Server.PreviewDomains;
 using Miosa.Server.Sandboxes;
 using Miosa.Server.Storage;
@@ -19,8 +20,8 @@ internal sealed class SettingsEndpoints(
         api.Map("GET", "/settings", it.GetAsync).Needs(Scopes.SettingsRead);
         foreach (var method in (string[])["PUT", "PATCH"])
             api.Map(method, "/settings", it.UpdateAsync).Needs(Scopes.SettingsWrite);
-        // There are none until models can be configured: an empty list is the truth.
-        api.Map("GET", "/settings/available-models", _ => Task.FromResult(Reply.Bare(new LlmModelList { Data = [] }, WireJson.Default.LlmModelList))).Needs(Scopes.SettingsRead);
+        var models = api.ServiceProvider.GetRequiredService<ModelSet>();
+        api.Map("GET", "/settings/available-models", _ => Task.FromResult(Reply.Bare(new LlmModelList { Data = models.All }, WireJson.Default.LlmModelList))).Needs(Scopes.SettingsRead);
     }
 
     private Task<IResult> GetAsync(HttpContext context) => ToldAsync(context, rows.Of(context.Caller().TenantId));

@@ -234,6 +234,7 @@ internal sealed class ServerDb(DbContextOptions<ServerDb> options) : DbContext(o
             row.HasKey(k => new { k.TenantId, k.Provider });
             row.HasOne<TenantRow>().WithMany().HasForeignKey(k => k.TenantId);
         });
+        Models.ModelTables.Configure(modelBuilder);
         modelBuilder.Entity<IdempotencyRow>(row =>
         {
             row.ToTable("idempotency");

@@ -590,6 +590,82 @@ namespace Miosa.Server.Storage.Migrations
                     b.ToTable("usage_spans", (string)null);
                 });
 
+            modelBuilder.Entity("Miosa.Server.Models.ModelKeyRow", b =>
+                {
+                    b.Property<string>("Provider")
+                        .HasColumnType("TEXT");
+
+                    b.Property<byte[]>("Sealed")
+                        .IsRequired()
+                        .HasColumnType("BLOB");
+
+                    b.Property<long>("UpdatedAt")
+                        .HasColumnType("INTEGER");
+
+                    b.HasKey("Provider");
+
+                    b.ToTable("model_keys", (string)null);
+                });
+
+            modelBuilder.Entity("Miosa.Server.Models.ModelUsageRow", b =>
+                {
+                    b.Property<long>("Id")
+                        .ValueGeneratedOnAdd()
+                        .HasColumnType("INTEGER");
+
+                    b.Property<long>("At")
+                        .HasColumnType("INTEGER");
+
+                    b.Property<string>("ExternalProjectId")
+                        .HasColumnType("TEXT");
+
+                    b.Property<string>("ExternalUserId")
+                        .HasColumnType("TEXT");
+
+                    b.Property<string>("ExternalWorkspaceId")
+                        .HasColumnType("TEXT");
+
+                    b.Property<bool>("IsEstimated")
+                        .HasColumnType("INTEGER");
+
+                    b.Property<string>("Model")
+                        .IsRequired()
+                        .HasColumnType("TEXT");
+
+                    b.Property<string>("Provider")
+                        .IsRequired()
+                        .HasColumnType("TEXT");
+
+                    b.Property<long>("RateIn")
+                        .HasColumnType("INTEGER");
+
+                    b.Property<long>("RateOut")
+                        .HasColumnType("INTEGER");
+
+                    b.Property<string>("TenantId")
+                        .IsRequired()
+                        .HasColumnType("TEXT");
+
+                    b.Property<long>("TokensIn")
+                        .HasColumnType("INTEGER");
+
+                    b.Property<long>("TokensOut")
+                        .HasColumnType("INTEGER");
+
+                    b.Property<string>("WorkspaceId")
+                        .HasColumnType("TEXT");
+
+                    b.HasKey("Id");
+
+                    b.HasIndex("At");
+
+                    b.HasIndex("TenantId", "At");
+
+                    b.HasIndex("TenantId", "ExternalUserId", "At");
+
+                    b.ToTable("model_usage", (string)null);
+                });
+
             modelBuilder.Entity("Miosa.Server.Policies.PolicyRow", b =>
                 {
                     b.Property<string>("TenantId")
@@ -1553,6 +1629,15 @@ namespace Miosa.Server.Storage.Migrations
                     b.HasOne("Miosa.Server.Metering.MeterRow", null)
                         .WithMany()
                         .HasForeignKey("MeterId")
+                        .OnDelete(DeleteBehavior.Cascade)
+                        .IsRequired();
+                });
+
+            modelBuilder.Entity("Miosa.Server.Models.ModelUsageRow", b =>
+                {
+                    b.HasOne("Miosa.Server.Storage.TenantRow", null)
+                        .WithMany()
+                        .HasForeignKey("TenantId")
                         .OnDelete(DeleteBehavior.Cascade)
                         .IsRequired();
                 });
