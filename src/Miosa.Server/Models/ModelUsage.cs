@@ -1,5 +1,4 @@
 using Microsoft.Data.Sqlite;
-using Miosa.Server.Host;
 using Miosa.Server.Metering;
 using Miosa.Server.Storage;
 
