@@ -195,10 +195,10 @@ public sealed class CompletionTests(ModelServer server) : IClassFixture<ModelSer
         {
             (await Ask("qwen3:32b")).Expect(200);
             Assert.Equal(3, count);
-            server.Provider.Says("main", 401, $$"""{"error":{"message":"Incorrect API key provided: {{ModelServer.StoredKey}}."}}""");
+            server.Provider.Says("main", 401, $$$"""{"error":{"message":"Incorrect API key provided: {{{ModelServer.StoredKey}}}."}}""");
             var refused = (await Ask("qwen3:32b")).Expect(502);
             Assert.Equal("PROVIDER_FAILED", refused.Code);
-            server.Provider.Says("main", 400, $$"""{"error":{"message":"{{ModelServer.StoredKey}} may not\nask this"}}""");
+            server.Provider.Says("main", 400, $$$"""{"error":{"message":"{{{ModelServer.StoredKey}}} may not\nask this"}}""");
             var echoed = (await Ask("qwen3:32b")).Expect(422);
             Assert.Contains("[key] may not ask this", echoed.Text("message"), StringComparison.Ordinal);
             Assert.DoesNotContain("NeverLeak", refused.Body + echoed.Body, StringComparison.Ordinal);

@@ -42,18 +42,18 @@ public sealed class ModelServer : IAsyncLifetime
     {
         provider = await RecordedProvider.StartAsync();
         await StartAsync(
-            $$"""
+            $$$$"""
             {"providers":[
-              {"name":"main","kind":"openai","url":"{{provider.Url}}/main/v1","key":"stored","retries":2,
+              {"name":"main","kind":"openai","url":"{{{{provider.Url}}}}/main/v1","key":"stored","retries":2,
                "models":{"qwen3:32b":{"upstream":"own-name","context_length":32768},"org/legacy":{"upstream":"own-name","prompts":true},"vectors":{"upstream":"vec","type":"embedding"}}},
-              {"name":"hasty","kind":"openai","url":"{{provider.Url}}/hasty","timeout_sec":2,"retries":1,"models":{"hasty":"own-name"}},
-              {"name":"narrow","kind":"openai","url":"{{provider.Url}}/narrow","concurrency":1,"queue":1,"models":{"narrow":"own-name"}},
-              {"name":"broken","kind":"openai","url":"{{provider.Url}}/broken","retries":0,"models":{"broken":"own-name"}},
+              {"name":"hasty","kind":"openai","url":"{{{{provider.Url}}}}/hasty","timeout_sec":2,"retries":1,"models":{"hasty":"own-name"}},
+              {"name":"narrow","kind":"openai","url":"{{{{provider.Url}}}}/narrow","concurrency":1,"queue":1,"models":{"narrow":"own-name"}},
+              {"name":"broken","kind":"openai","url":"{{{{provider.Url}}}}/broken","retries":0,"models":{"broken":"own-name"}},
               {"name":"gone","kind":"openai","url":"http://127.0.0.1:9","retries":1,"models":{"gone":"own-name"}},
-              {"name":"local","kind":"ollama","url":"{{provider.Url}}","models":{"llama":"llama3.2"}},
-              {"name":"cloud","kind":"azure","url":"{{provider.Url}}/cloud","key":"stored","models":{"gpt":"my deployment"}},
-              {"name":"own","kind":"openai","url":"{{provider.Url}}/own","key":"tenant:openai","models":{"owned":"own-name"}},
-              {"name":"dear","kind":"openai","url":"{{provider.Url}}/dear","models":{"dear":{"upstream":"own-name","token_in":1000000,"token_out":2000000}}}
+              {"name":"local","kind":"ollama","url":"{{{{provider.Url}}}}","models":{"llama":"llama3.2"}},
+              {"name":"cloud","kind":"azure","url":"{{{{provider.Url}}}}/cloud","key":"stored","models":{"gpt":"my deployment"}},
+              {"name":"own","kind":"openai","url":"{{{{provider.Url}}}}/own","key":"tenant:openai","models":{"owned":"own-name"}},
+              {"name":"dear","kind":"openai","url":"{{{{provider.Url}}}}/dear","models":{"dear":{"upstream":"own-name","token_in":1000000,"token_out":2000000}}}
             ]}
             """,
             new ServerSettings { ChargeSec = 1, Prices = "token_in=1000,token_out=3000,token_embedding=500" });

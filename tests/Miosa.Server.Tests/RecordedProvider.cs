@@ -93,7 +93,7 @@ internal sealed class RecordedProvider : IAsyncDisposable
         $$"""data: {"id":"chatcmpl-123","object":"chat.completion.chunk","created":1694268190,"model":"own-name","system_fingerprint":"fp_1","choices":[{"index":0,"delta":{{(text.Length == 0 ? "{}" : JsonSerializer.Serialize(new { content = text }))}},"logprobs":null,"finish_reason":{{(finish is null ? "null" : $"\"{finish}\"")}}}]}""" + "\n\n";
 
     public static string Usage(int prompt, int completion) =>
-        $$"""data: {"id":"chatcmpl-123","object":"chat.completion.chunk","created":1694268190,"model":"own-name","choices":[],"usage":{"prompt_tokens":{{prompt}},"completion_tokens":{{completion}},"total_tokens":{{prompt + completion}}}}""" + "\n\n";
+        $$$"""data: {"id":"chatcmpl-123","object":"chat.completion.chunk","created":1694268190,"model":"own-name","choices":[],"usage":{"prompt_tokens":{{{prompt}}},"completion_tokens":{{{completion}}},"total_tokens":{{{prompt + completion}}}}}""" + "\n\n";
 
     public const string Role = """data: {"id":"chatcmpl-123","object":"chat.completion.chunk","created":1694268190,"model":"own-name","choices":[{"index":0,"delta":{"role":"assistant","content":""},"logprobs":null,"finish_reason":null}]}""" + "\n\n";
 
