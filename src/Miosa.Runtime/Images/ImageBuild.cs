@@ -1,5 +1,4 @@
 using System.Text;
-using Miosa.Runtime.Host;
 using Miosa.Runtime.Wire;
 
 namespace Miosa.Runtime.Images;
