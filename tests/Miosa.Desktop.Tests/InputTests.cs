@@ -36,6 +36,22 @@ public sealed class InputTests(DesktopFixture desktop)
     }
 
     [Fact]
+    public async Task Typed_text_is_what_an_editor_saves()
+    {
+        var text = "Größe 你好 🙂\tend\n" + Han(250) + "\n" + Han(250) + "\n" + string.Concat(Enumerable.Range(0, 200).Select(i => $"{i:000} Ab\n"));
+        await desktop.RunAsync("printf x > /tmp/edited.txt; setsid mousepad /tmp/edited.txt </dev/null >/dev/null 2>&1 &");
+        GuestWindow? editor = null;
+        await Eventually.TrueAsync(
+            async () => (editor = (await desktop.WindowsAsync()).FirstOrDefault(window => window.Title!.Contains("edited.txt", StringComparison.Ordinal))) is not null, "the editor");
+        await desktop.WindowAsync(new WindowCall { Id = editor!.Id, Action = DesktopWord.Focus });
+        await desktop.KeysAsync("ctrl", "a");
+        await desktop.TypeAsync(text);
+        await desktop.KeysAsync("ctrl", "s");
+        Assert.Equal(text.TrimEnd('\n'), (await desktop.ReadAsync("/tmp/edited.txt", Encoding.UTF8.GetByteCount(text))).TrimEnd('\n'));
+        await desktop.CloseAsync(editor);
+    }
+
+    [Fact]
     public async Task Two_texts_at_once_come_one_after_the_other()
     {
         var window = await desktop.OpenRecorderAsync("two");

@@ -15,6 +15,9 @@ internal static class DesktopInput
     /// <summary>Characters in one order: a screenshot waits for so many at most.</summary>
     private const int PieceCharacters = 2000;
 
+    /// <summary>The agent waits for half of it for a busy program to read what it got.</summary>
+    private const int PieceTimeoutMs = 60_000;
+
     private const int MostTexts = 8;
 
     private static readonly Turn s_turn = new();
@@ -175,7 +178,7 @@ internal static class DesktopInput
             if (stream.IsCancelled)
                 throw new StreamCancelledException();
             var end = EndOfPiece(text, at, piece);
-            using var answer = DesktopSession.Order(LinkOrder.Type, new DesktopCall(), GuestJson.Wire.DesktopCall, text.AsSpan(at, end - at));
+            using var answer = DesktopSession.Order(LinkOrder.Type, new DesktopCall(), GuestJson.Wire.DesktopCall, text.AsSpan(at, end - at), PieceTimeoutMs);
             typed += Math.Clamp(answer.Read(GuestJson.Wire.TypeReply).Characters, 0, end - at);
             at = end;
             if (call.DelayMs > 0 && at < text.Length)

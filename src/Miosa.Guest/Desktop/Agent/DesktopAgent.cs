@@ -42,6 +42,7 @@ internal sealed unsafe class DesktopAgent
     private readonly PngWriter _part = new();
     private readonly Dictionary<uint, GuestWindow> _known = [];
     private uint _focused;
+    private bool _mustTellFocus;
     private bool _hasManager;
     private bool _windowsChanged;
     private bool _clipboardChanged;
@@ -378,6 +379,8 @@ internal sealed unsafe class DesktopAgent
         foreach (var (id, window) in _known.Where(one => Array.IndexOf(ids, one.Key) < 0).ToArray())
         {
             _known.Remove(id);
+            // The next window may get the same id, and the window manager still tell it as the one with the focus.
+            _focused = id == _focused ? 0 : _focused;
             Tell(About(DesktopEvent.WindowClosed, window));
         }
         foreach (var id in ids)
@@ -390,12 +393,13 @@ internal sealed unsafe class DesktopAgent
             }
         }
         var active = _windows.Active();
-        if (active == _focused)
-            return;
+        _mustTellFocus |= active != _focused;
         _focused = active;
-        // Its title may have changed since.
-        if (_known.ContainsKey(active) && _windows.Read(active) is { } focused)
-            Tell(About(DesktopEvent.WindowFocusChanged, _known[active] = focused));
+        // A window may have the focus before it is listed. Its title may have changed since it was.
+        if (!_mustTellFocus || !_known.ContainsKey(active) || _windows.Read(active) is not { } focused)
+            return;
+        _mustTellFocus = false;
+        Tell(About(DesktopEvent.WindowFocusChanged, _known[active] = focused));
     }
 
     private static GuestDesktopEvent About(string what, GuestWindow window) =>

@@ -14,7 +14,9 @@ namespace Miosa.Guest.Desktop.Agent;
 /// </summary>
 internal sealed class Keyboard(XConnection x, InputEvents input, WindowList windows, Screen screen)
 {
-    private const int PingMs = 500;
+    private const int PingMs = 4000;
+    private const int MostSettleMs = 30_000;
+    private const int HastySettleMs = 60;
     private const int ChangeMs = 1000;
     private const int PingedChangeMs = 300;
     private const int SteadyMs = 120;
@@ -35,10 +37,12 @@ internal sealed class Keyboard(XConnection x, InputEvents input, WindowList wind
     private int _perKey;
     private long _typedAt = -LongAgoMs;
     private ulong _before;
+    private long _settleUntil;
 
     /// <summary>Types characters as <see cref="Keysyms.OfText"/> gives them, one after the other.</summary>
     public void Type(ReadOnlySpan<uint> keysyms)
     {
+        _settleUntil = Environment.TickCount64 + MostSettleMs;
         Load();
         var hadLock = ToggleLock();
         while (!keysyms.IsEmpty)
@@ -54,6 +58,7 @@ internal sealed class Keyboard(XConnection x, InputEvents input, WindowList wind
 
     public void Press(uint[] keysyms, bool isDown, bool isUp)
     {
+        _settleUntil = Environment.TickCount64 + PingMs;
         Load();
         // All that are needed at once, so that none takes the other's place.
         for (ReadOnlySpan<uint> left = keysyms; !left.IsEmpty;)
@@ -267,7 +272,14 @@ internal sealed class Keyboard(XConnection x, InputEvents input, WindowList wind
     {
         if (Environment.TickCount64 - _typedAt > LongAgoMs)
             return;
-        var changeMs = windows.TryPingFocus(PingMs) ? PingedChangeMs : ChangeMs;
+        // A program that is stuck must not keep the desktop: then its text may come out wrong.
+        var left = (int)Math.Max(0, _settleUntil - Environment.TickCount64);
+        if (left == 0)
+        {
+            Libc.Poll([], HastySettleMs);
+            return;
+        }
+        var changeMs = windows.TryPingFocus(Math.Min(PingMs, left)) ? PingedChangeMs : ChangeMs;
         var began = Environment.TickCount64;
         var last = screen.Digest();
         var steadySince = began;
