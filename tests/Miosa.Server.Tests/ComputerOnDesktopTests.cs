@@ -29,7 +29,7 @@ public sealed class ComputerOnDesktopTests(DesktopImagePlatform desktop) : IClas
             await wire.TypeAsync("id -un; pwd; echo $DISPLAY; exit\n");
             await wire.UntilAsync("user\r\n/home/user\r\n:1\r\n");
         }
-        (await Api.PostAsync($"computers/{id}/services", """{"name":"window","command":"id -un; pwd; exec xterm -T of-a-service"}""")).Expect(201);
+        (await Api.PostAsync($"computers/{id}/services", """{"name":"window","command":"id -un; pwd; exec xterm -T of-a-service -e sleep 1000"}""")).Expect(201);
         await Miosa.Platform.Platform.UntilAsync("the service's window is there", async () => (await OneComputer.RunAsync(Api, id, "xdotool search --name of-a-service || true")).Length > 0);
         (await Api.PostAsync($"computers/{id}/stop")).Expect(200);
         (await Api.PostAsync($"computers/{id}/start")).Expect(200);
@@ -50,7 +50,7 @@ public sealed class ComputerOnDesktopTests(DesktopImagePlatform desktop) : IClas
         while (!first.IsCompleted)
             await OneComputer.RunAsync(Api, id, "timeout 2 xterm -T first || true");
         await first;
-        await OneComputer.RunAsync(Api, id, "setsid xterm -T agent-window >/dev/null 2>&1 &");
+        await OneComputer.RunAsync(Api, id, "setsid xterm -T agent-window -e sleep 1000 >/dev/null 2>&1 &");
         var opened = (await UntilAsync(socket, told => Is(told, "window.opened") && told.GetProperty("payload").GetProperty("title").GetString() == "agent-window")).GetProperty("payload");
         Assert.Equal((JsonValueKind.String, JsonValueKind.String), (opened.GetProperty("window_id").ValueKind, opened.GetProperty("pid").ValueKind));
         var window = opened.GetProperty("window_id").GetString();
