@@ -3,6 +3,9 @@ namespace Miosa.EndToEnd;
 /// <summary>One running computer that the tests of a class share; they bring their own windows and files.</summary>
 public sealed class LiveComputer(LivePlatform platform) : IAsyncLifetime
 {
+    /// <summary>The first program of a new machine reads everything from the disk, beside whatever else the host does.</summary>
+    private static readonly TimeSpan StartPatience = TimeSpan.FromSeconds(90);
+
     private MiosaClient? client;
     private Computer? computer;
 
@@ -20,21 +23,18 @@ public sealed class LiveComputer(LivePlatform platform) : IAsyncLifetime
     /// <summary>Opens the editor on a file and waits until it is in front.</summary>
     public async Task<DesktopWindow> OpenEditorAsync(string file)
     {
-        await Computer.Files.WriteAsync(file, "");
-        await Computer.RunAsync($"chown user:user '{file}'");
+        // By a command, which runs as the user of the desktop: the file must be his to be saved.
+        Assert.True((await Computer.RunAsync($"touch '{file}'")).Success);
         await Computer.Desktop.LaunchAsync("mousepad", [file]);
         return await WindowAsync(Path.GetFileName(file));
     }
 
-    public async Task<DesktopWindow> WindowAsync(string title)
+    private async Task<DesktopWindow> WindowAsync(string title)
     {
         DesktopWindow? found = null;
-        await Eventually.IsAsync(async () =>
-        {
-            found = (await Computer.Desktop.ListWindowsAsync()).FirstOrDefault(window => window.Title.Contains(title, StringComparison.Ordinal) && window.Focused);
-            return found is not null;
-        });
-        return found!; // or the line above failed
+        await Eventually.IsAsync(async () => (found = (await Computer.Desktop.ListWindowsAsync()).FirstOrDefault(window => window.Title.Contains(title, StringComparison.Ordinal))) is not null, StartPatience);
+        await Computer.Desktop.FocusWindowAsync(found!.Id); // or the line above failed
+        return found;
     }
 
     public async ValueTask DisposeAsync()

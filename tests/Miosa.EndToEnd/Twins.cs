@@ -24,10 +24,11 @@ public sealed class Twins : TheoryData<bool>
 public static class Eventually
 {
     /// <summary>Asks until it is so; each question is a call to the platform, which takes its time.</summary>
-    public static async Task IsAsync(Func<Task<bool>> fact)
+    public static async Task IsAsync(Func<Task<bool>> fact, TimeSpan? patience = null)
     {
-        using var deadline = new CancellationTokenSource(TimeSpan.FromSeconds(30));
+        var limit = patience ?? TimeSpan.FromSeconds(30);
+        using var deadline = new CancellationTokenSource(limit);
         while (!await fact())
-            Assert.False(deadline.IsCancellationRequested, "it did not become so in 30 s");
+            Assert.False(deadline.IsCancellationRequested, $"it did not become so in {limit.TotalSeconds:0} s");
     }
 }
