@@ -3,7 +3,7 @@ using System.Globalization;
 namespace Miosa.Bench;
 
 /// <summary>
-/// A computer from nothing to its first screenshot, cold and from the warm pool, against a sandbox of the same image in which the same X server, window manager, panel
+/// A computer from nothing to its first screenshot (the warm pool holds sandboxes alone), against a sandbox of the same image in which the same X server, window manager, panel
 /// and wallpaper are started by hand, with <c>scrot</c> for the screenshot. And what an idle computer costs the host.
 /// </summary>
 internal static class DesktopCreateBench
@@ -40,28 +40,17 @@ internal static class DesktopCreateBench
 
     public static async Task RunAsync(Report report)
     {
-        await using (var bed = await Bed.WithAsync(Image, "--pool-size", "0"))
-        {
-            var (create, running, whole) = (new Times("  of it create (the call)"), new Times("  of it until running"), new Times("computer: create to first screenshot, cold"));
-            await ComputersAsync(bed, create, running, whole, pause: TimeSpan.Zero);
-            report.Add(whole);
-            report.Add(create);
-            report.Add(running);
-            await ByHandAsync(bed, whole, report);
-            await IdleAsync(bed, report);
-        }
-        await using (var bed = await Bed.WithAsync(Image, "--pool-size", "2"))
-        {
-            var (create, running, whole) = (new Times("  of it create (the call)"), new Times("  of it until running"), new Times("computer: create to first screenshot, warm pool"));
-            // The pool refills between users, as it would in life.
-            await ComputersAsync(bed, create, running, whole, pause: TimeSpan.FromSeconds(3));
-            report.Add(whole);
-            report.Add(create);
-            report.Add(running);
-        }
+        await using var bed = await Bed.WithAsync(Image, "--pool-size", "0");
+        var (create, running, whole) = (new Times("  of it create (the call)"), new Times("  of it until running"), new Times("computer: create to first screenshot, cold"));
+        await ComputersAsync(bed, create, running, whole);
+        report.Add(whole);
+        report.Add(create);
+        report.Add(running);
+        await ByHandAsync(bed, whole, report);
+        await IdleAsync(bed, report);
     }
 
-    private static async Task ComputersAsync(Bed bed, Times create, Times running, Times whole, TimeSpan pause)
+    private static async Task ComputersAsync(Bed bed, Times create, Times running, Times whole)
     {
         for (var i = -Warmups; i < Rounds; i++)
         {
@@ -74,7 +63,6 @@ internal static class DesktopCreateBench
                 return computer;
             });
             await computer.DeleteAsync();
-            await Task.Delay(pause);
             if (i < 0)
                 continue;
             create.Add(made.Median);
