@@ -20,7 +20,7 @@ public sealed class EmbeddingTests(ModelServer server) : IClassFixture<ModelServ
         Assert.Equal(96, vector.Length);
         Assert.Equal(1, vector.Sum(v => (double)v * v), 4);
         Assert.Equal((4, 4), (one.Json.GetProperty("usage").GetProperty("prompt_tokens").GetInt32(), one.Json.GetProperty("usage").GetProperty("total_tokens").GetInt32()));
-        Assert.Equal(vector, [.. one.Json.GetProperty("data")[0].GetProperty("embedding").EnumerateArray().Select(v => v.GetSingle())]);
+        Assert.Equal(vector, one.Json.GetProperty("data")[0].GetProperty("embedding").EnumerateArray().Select(v => v.GetSingle()).ToArray());
 
         var many = (await server.Api.PostAsync(Path, """{"model":"miosa-embed-small","input":["The quick brown fox","!!!","猫が好き","x\ty"],"encoding_format":"base64"}""")).Expect(200);
         Assert.Equal(vector, Matrix(many)[0]);
