@@ -71,12 +71,23 @@ public sealed class CompletionStreamTests(ModelServer server) : IClassFixture<Mo
     [Fact]
     public async Task A_provider_that_dies_stops_or_floods_in_the_middle_is_told_as_an_error()
     {
+        var cut = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
         server.Provider.Says("main", async (context, _) =>
         {
             await RecordedProvider.StreamAsync(context, RecordedProvider.Role, RecordedProvider.Chunk("Hel"));
+            await cut.Task;
             context.Abort();
         });
-        Assert.Contains("broke off", ErrorOf(await AskAsync("qwen3:32b")), StringComparison.Ordinal);
+        using (var request = new HttpRequestMessage(HttpMethod.Post, "intelligence/completions") { Content = new StringContent(Body("qwen3:32b"), Encoding.UTF8, "application/json") })
+        using (var response = await server.Api.Http.SendAsync(request, HttpCompletionOption.ResponseHeadersRead))
+        using (var reader = new StreamReader(await response.Content.ReadAsStreamAsync()))
+        {
+            Assert.StartsWith("data: ", await reader.ReadLineAsync(), StringComparison.Ordinal);
+            cut.SetResult();
+            var rest = await reader.ReadToEndAsync();
+            Assert.Contains("broke off", rest, StringComparison.Ordinal);
+            Assert.EndsWith("data: [DONE]\n\n", rest, StringComparison.Ordinal);
+        }
         server.Provider.Streams("main", RecordedProvider.Role, RecordedProvider.Chunk("Hel"));
         Assert.Contains("broke off", ErrorOf(await AskAsync("qwen3:32b")), StringComparison.Ordinal);
         await WellAsync("main", "qwen3:32b");
