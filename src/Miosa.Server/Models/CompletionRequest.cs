@@ -91,7 +91,7 @@ internal sealed record CompletionRequest
         {
             return (asPrompt ? "completions" : "chat/completions", JsonSerializer.SerializeToUtf8Bytes(sent, WireJson.Default.JsonObject), null);
         }
-        catch (InvalidOperationException)
+        catch (Exception e) when (e is InvalidOperationException or JsonException)
         {
             return ("", [], Refusal.BadRequest("the body has text that is not valid Unicode: an escaped half of a surrogate pair"));
         }

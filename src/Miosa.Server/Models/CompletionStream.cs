@@ -109,8 +109,8 @@ internal sealed class CompletionStream(HttpContext context, ModelCalls calls, Mo
                 }
                 if (data.Span.SequenceEqual("[DONE]"u8))
                     break;
-                if (Frame(answer, data) is { } frame)
-                    await sse.SendAsync(frame);
+                if (ChunkOf(answer, data) is { } chunk)
+                    await sse.SendAsync(FrameOf(chunk));
             }
             answer.Succeeded();
             outcome = Outcomes.Good;
@@ -127,7 +127,7 @@ internal sealed class CompletionStream(HttpContext context, ModelCalls calls, Mo
         }
     }
 
-    private ReadOnlyMemory<byte>? Frame(Upstream answer, ReadOnlyMemory<byte> data)
+    private JsonObject? ChunkOf(Upstream answer, ReadOnlyMemory<byte> data)
     {
         try
         {
@@ -137,7 +137,7 @@ internal sealed class CompletionStream(HttpContext context, ModelCalls calls, Mo
             var (chunk, text) = shape.Chunk(piece);
             if (text.Length > 0)
                 toFirst ??= calls.Time.GetElapsedTime(begun);
-            return chunk is null ? null : FrameOf(chunk);
+            return chunk;
         }
         catch (Exception e) when (e is JsonException or InvalidOperationException)
         {

@@ -42,7 +42,7 @@ internal sealed class EmbeddingEndpoints(ModelCalls calls, EmbeddedModel embedde
         {
             body = request.ToSend(route.Model);
         }
-        catch (InvalidOperationException)
+        catch (Exception e) when (e is InvalidOperationException or JsonException)
         {
             return Reply.Refuse(Refusal.BadRequest("the body has text that is not valid Unicode: an escaped half of a surrogate pair"));
         }

@@ -37,9 +37,11 @@ internal sealed class EventLines(Upstream upstream)
             if (isOver)
             {
                 // The last line may lack its end.
+                if (start == end)
+                    return null;
                 var rest = buffer.AsMemory(start, end - start);
                 start = end;
-                return rest.IsEmpty ? null : rest;
+                return rest;
             }
             looked = end;
             if (start > 0)
