@@ -47,7 +47,7 @@ internal sealed partial class ComputerFields(Sizes sizes, SandboxFields sandboxe
         UserBound.Apply(fields, caller);
         if (fields.Bool("allow_provision") == true)
             fields.Fail("allow_provision", "is not supported by this server yet; leave it out");
-        var ulid = Ulid.NewUlid();
+        var ulid = Ids.Next();
         var id = Ids.From(MachineKind.PrefixOf(MachineKind.Computer), ulid);
         var now = time.GetUtcNow();
         var (size, shape) = sandboxes.ShapeOf(fields, defaults.Size, template);
@@ -100,7 +100,7 @@ internal sealed partial class ComputerFields(Sizes sizes, SandboxFields sandboxe
     public (Machine? Draft, Refusal? Refusal) Clone(Fields fields, Machine source, Caller caller)
     {
         UserBound.Apply(fields, caller);
-        var ulid = Ulid.NewUlid();
+        var ulid = Ids.Next();
         var id = Ids.From(MachineKind.PrefixOf(MachineKind.Computer), ulid);
         var now = time.GetUtcNow();
         var named = fields.Has("size") ? sandboxes.ShapeOf(fields, defaultSize: null).Shape : new Shape(source.Vcpus, source.MemoryMb, source.DiskMb);

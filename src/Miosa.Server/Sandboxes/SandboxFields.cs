@@ -55,7 +55,7 @@ internal sealed partial class SandboxFields(Sizes sizes, EnvSeal seal, EgressFie
         }
         if (fields.Bool("allow_provision") == true)
             fields.Fail("allow_provision", "is not supported by this server yet; leave it out");
-        var ulid = Ulid.NewUlid();
+        var ulid = Ids.Next();
         var now = time.GetUtcNow();
         var (size, shape) = ShapeOf(fields, defaults.Size, template);
         var metadata = fields.Object("metadata");
@@ -110,7 +110,7 @@ internal sealed partial class SandboxFields(Sizes sizes, EnvSeal seal, EgressFie
         if (fields.Text("template_id", 255) is { } template && template != source.Image && template != source.TemplateId)
             fields.Fail("template_id", $"must be the template of the source, \"{source.TemplateId ?? source.Image}\", or left out");
         IsolationFields.Same(fields, source.Isolation);
-        var ulid = Ulid.NewUlid();
+        var ulid = Ids.Next();
         var now = time.GetUtcNow();
         var draft = source with
         {
