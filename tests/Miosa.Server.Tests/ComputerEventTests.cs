@@ -17,6 +17,7 @@ public sealed class ComputerEventTests(OneComputer computer) : IClassFixture<One
         await computer.RunAsync("mkdir -p /workspace/w/deep /workspace/other");
         using var events = await Socket.ConnectAsync(Api, $"computers/{computer.Id}/events?subscribe=file&paths=/workspace/w,/workspace/other", "miosa-events-v1");
         Assert.Equal("miosa-events-v1", events.Answered);
+        await events.ReadyAsync(() => computer.RunAsync("mktemp /workspace/other/ready.XXXXXX"), "file.created");
         await events.ReadyAsync(() => computer.RunAsync("mktemp /workspace/w/ready.XXXXXX"), "file.created");
         await computer.RunAsync("echo a > /workspace/w/deep/f; mv /workspace/w/deep/f /workspace/other/g; rm /workspace/other/g");
         // Each folder has a watch of its own: what happens in two of them may be told in any order.
