@@ -68,7 +68,18 @@ public sealed class ComputerLifeTests(LivePlatform platform)
                 }
             });
             Assert.Equal("first", (await computer.Snapshots.ListAsync()).Single().Comment);
-            await computer.Snapshots.DeleteAsync(snapshot.Id);
+            await Eventually.IsAsync(async () =>
+            {
+                try
+                {
+                    await computer.Snapshots.DeleteAsync(snapshot.Id);
+                    return true;
+                }
+                catch (ConflictException)
+                {
+                    return false; // the way back has not quite ended
+                }
+            });
         }
         finally
         {

@@ -25,7 +25,8 @@ public sealed class LiveComputer(LivePlatform platform) : IAsyncLifetime
     {
         // By a command, which runs as the user of the desktop: the file must be his to be saved.
         Assert.True((await Computer.RunAsync($"touch '{file}'")).Success);
-        await Computer.Desktop.LaunchAsync("mousepad", [file]);
+        // A process of its own: one that is about to end would take the file and forget it.
+        await Computer.Desktop.LaunchAsync("mousepad", ["--disable-server", file]);
         return await WindowAsync(Path.GetFileName(file));
     }
 
