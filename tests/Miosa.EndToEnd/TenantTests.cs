@@ -57,6 +57,6 @@ public sealed class TenantTests(LivePlatform platform)
         var template = (await Twins.CallAsync(async, () => regions.ListTemplates(), () => regions.ListTemplatesAsync())).First(one => one.Slug == "miosa-sandbox");
         Assert.Equal(template, await Twins.CallAsync(async, () => regions.GetTemplate(template.Id), () => regions.GetTemplateAsync(template.Id)));
         var catalog = await Twins.CallAsync(async, () => regions.GetCatalog(), () => regions.GetCatalogAsync());
-        Assert.Contains(catalog.Products.Single().Templates, one => one.Id == template.Id && one.ArtifactReadiness.All(readiness => readiness.State == ArtifactStates.ColdBootOnly));
+        Assert.Contains(catalog.Products.SelectMany(product => product.Templates), one => one.Id == template.Id && one.ArtifactReadiness.All(readiness => readiness.State == ArtifactStates.ColdBootOnly));
     }
 }
