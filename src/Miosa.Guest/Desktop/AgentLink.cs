@@ -50,9 +50,11 @@ internal sealed unsafe class AgentLink
     private readonly Turn _turn = new();
     private readonly object _gate = new();
     private readonly ManualEvent _readerEnded = new();
+    private readonly int _stop = Libc.EventFd();
     private AgentAnswer? _answer;
     private bool _isWaiting;
     private bool _isBroken;
+    private LinkOrder _asked;
 
     /// <param name="told">On the reader's thread: what the agent tells by itself.</param>
     /// <param name="broken">On any thread, perhaps more than once: the link is of no use any more.</param>
@@ -89,7 +91,7 @@ internal sealed unsafe class AgentLink
             json.CopyTo(message.AsSpan(LinkHeader.Bytes));
             data.CopyTo(message.AsSpan(LinkHeader.Bytes + json.Length));
             lock (_gate)
-                _isWaiting = !_isBroken;
+                (_isWaiting, _asked) = (!_isBroken, order);
             if (!IsBroken && !LinkPipe.TryWrite(_input, message, Environment.TickCount64 + WriteMs))
                 Break("it took no order for " + WriteMs / 1000 + " s");
             return Await(timeoutMs);
@@ -100,11 +102,12 @@ internal sealed unsafe class AgentLink
         }
     }
 
-    /// <summary>Waits for the reader, after the agent was ended.</summary>
+    /// <summary>Waits for the reader, after the agent was ended. Once.</summary>
     public void Join()
     {
         Break(null);
         _readerEnded.Wait();
+        Libc.Close(_stop);
     }
 
     private AgentAnswer Await(int timeoutMs)
@@ -134,7 +137,7 @@ internal sealed unsafe class AgentLink
         using (answer)
         {
             var error = answer.Read(GuestJson.Wire.GuestError);
-            throw new GuestFailure(error.Code ?? GuestErrorCode.Failed, error.Message ?? "the desktop's agent refused");
+            throw new GuestFailure(AgentWords.Code(error), AgentWords.Message(error, "the desktop's agent refused"));
         }
     }
 
@@ -148,6 +151,7 @@ internal sealed unsafe class AgentLink
             Silence = silence;
             Monitor.PulseAll(_gate);
         }
+        Libc.Signal(_stop);
         _broken();
     }
 
@@ -155,11 +159,12 @@ internal sealed unsafe class AgentLink
     {
         try
         {
-            while (TryReadOne())
+            while (!IsBroken && TryReadOne())
             {
             }
         }
-        catch (Exception e) when (e is JsonException or LinuxException or GuestFailure or OutOfMemoryException)
+        // All of them: on a thread of PID 1 an exception that nobody takes ends the machine.
+        catch (Exception)
         {
             // What it sent is nonsense or too large for the machine: the same as no agent.
         }
@@ -172,10 +177,16 @@ internal sealed unsafe class AgentLink
         _readerEnded.Set();
     }
 
+    private bool TakesData()
+    {
+        lock (_gate)
+            return _isWaiting && _answer is null && (_asked is LinkOrder.Screenshot or LinkOrder.GetClipboard);
+    }
+
     private bool TryReadOne()
     {
         var head = stackalloc byte[LinkHeader.Bytes];
-        if (!LinkPipe.TryRead(_output, head, LinkHeader.Bytes) || !LinkHeader.TryRead(new ReadOnlySpan<byte>(head, LinkHeader.Bytes), out var header))
+        if (!LinkPipe.TryRead(_output, head, LinkHeader.Bytes, _stop) || !LinkHeader.TryRead(new ReadOnlySpan<byte>(head, LinkHeader.Bytes), out var header))
             return false;
         // Events wait in memory for hosts that read slowly: they must be small.
         if (header.Kind == LinkKind.Event && (header.JsonBytes > MaxEvent || header.DataBytes != 0))
@@ -183,7 +194,7 @@ internal sealed unsafe class AgentLink
         var json = new byte[header.JsonBytes];
         fixed (byte* first = json)
         {
-            if (!LinkPipe.TryRead(_output, first, json.Length))
+            if (!LinkPipe.TryRead(_output, first, json.Length, _stop))
                 return false;
         }
         if (header.Kind == LinkKind.Event)
@@ -193,9 +204,12 @@ internal sealed unsafe class AgentLink
             _told(told);
             return true;
         }
+        // Bytes that nobody asked for are not taken in.
+        if (header.DataBytes != 0 && !TakesData())
+            return false;
         var data = header.DataBytes == 0 ? null : Libc.Map((nuint)header.DataBytes);
         var answer = new AgentAnswer(header.Kind, json, data, header.DataBytes);
-        if (!LinkPipe.TryRead(_output, data, header.DataBytes))
+        if (!LinkPipe.TryRead(_output, data, header.DataBytes, _stop))
         {
             answer.Dispose();
             return false;

@@ -36,7 +36,6 @@ internal enum LinkOrder : byte
     Resize = 11,
     Idle = 12,
     Settle = 13,
-    ReleaseInput = 14,
 }
 
 /// <summary>The events that only PID 1 hears.</summary>
@@ -78,10 +77,13 @@ internal readonly record struct LinkHeader(LinkKind Kind, LinkOrder Order, int J
 /// <summary>The bytes of the link, over pipes.</summary>
 internal static unsafe class LinkPipe
 {
-    /// <summary>False at the end of the pipe. Waits for as long as it takes: the end comes when the other side is gone.</summary>
-    public static bool TryRead(int pipe, byte* target, int count)
+    /// <summary>
+    /// False at the end of the pipe, or when <paramref name="stop"/>, an event descriptor, is signalled: a program that is gone may have left its end
+    /// of the pipe to another. Waits for as long as it takes otherwise.
+    /// </summary>
+    public static bool TryRead(int pipe, byte* target, int count, int stop = -1)
     {
-        Span<PollEntry> polled = [new PollEntry { Fd = pipe, Events = PollEntry.In }];
+        Span<PollEntry> polled = [new PollEntry { Fd = pipe, Events = PollEntry.In }, new PollEntry { Fd = stop, Events = PollEntry.In }];
         while (count > 0)
         {
             var read = Libc.Read(pipe, target, (nuint)count);
@@ -90,6 +92,8 @@ internal static unsafe class LinkPipe
             if (read < 0)
             {
                 Libc.Poll(polled, -1);
+                if (polled[1].Revents != 0)
+                    return false;
                 continue;
             }
             target += read;

@@ -29,6 +29,7 @@ internal static class DesktopSession
     private const int EndsMs = 300;
     private const int OrderMs = 10_000;
     private const int MostOpenWindows = 1024;
+    private const int MostIdLetters = 32;
     private const int PollsEach = 3;
 
     private static readonly object s_gate = new();
@@ -289,8 +290,15 @@ internal static class DesktopSession
     }
 
     /// <summary>On the thread of a link's reader.</summary>
-    private static void Hear(GuestDesktopEvent told)
+    private static void Hear(GuestDesktopEvent said)
     {
+        if (said.WindowId?.Length > MostIdLetters || said.Title?.Length > DesktopLimits.MaxTitleBytes || said.App?.Length > DesktopLimits.MaxTitleBytes)
+            return;
+        // What an agent has to say and nothing else: it is kept, and told to every watcher.
+        var told = new GuestDesktopEvent
+        {
+            Event = said.Event, AtMs = said.AtMs, WindowId = said.WindowId, Pid = said.Pid, Title = said.Title, App = said.App, SizeBytes = said.SizeBytes, Width = said.Width, Height = said.Height,
+        };
         switch (told.Event)
         {
             case LinkEvent.Ready:
@@ -409,7 +417,37 @@ internal static class DesktopSession
         if (!s_agent.MayStart())
             throw new GuestFailure(GuestErrorCode.Failed, "the agent died too often: " + reason);
         StartAgent(place);
+        TellClosed();
         Replaced(s_agent, reason);
+    }
+
+    /// <summary>A new agent knows nothing of the windows that went while there was none.</summary>
+    private static void TellClosed()
+    {
+        if (s_link is not { } link)
+            return;
+        // Before the question: what opens while it is answered is not gone.
+        List<GuestDesktopEvent> before;
+        lock (s_open)
+            before = [.. s_open.Values];
+        HashSet<string?> there;
+        try
+        {
+            using var answer = link.Order(LinkOrder.Windows, "{}"u8.ToArray(), default, SettleMs);
+            there = [.. (answer.Read(GuestJson.Wire.WindowsReply).Windows ?? []).Select(window => window?.Id)];
+        }
+        catch (GuestFailure e)
+        {
+            throw new ScreenDownException(e.Message);
+        }
+        foreach (var window in before.Where(window => !there.Contains(window.WindowId)))
+        {
+            bool isNews;
+            lock (s_open)
+                isNews = s_open.Remove(window.WindowId ?? "");
+            if (isNews)
+                DesktopWatchers.Tell(window with { Event = DesktopEvent.WindowClosed, AtMs = 0 });
+        }
     }
 
     private static void Replaced(DesktopPart part, string reason)

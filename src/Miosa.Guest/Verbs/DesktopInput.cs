@@ -130,8 +130,8 @@ internal static class DesktopInput
         int fromX = call.FromX!.Value, fromY = call.FromY!.Value, toX = call.ToX!.Value, toY = call.ToY!.Value; // checked by the caller
         var steps = Math.Max(leastSteps, call.DurationMs / stepMs);
         var began = Environment.TickCount64;
-        Point(DesktopWord.Move, fromX, fromY, call.Button);
-        Point(DesktopWord.Down, null, null, call.Button);
+        Point(DesktopWord.Move, fromX, fromY, call.Button).Dispose();
+        Point(DesktopWord.Down, null, null, call.Button).Dispose();
         try
         {
             for (var i = 1; i <= steps; i++)
@@ -140,7 +140,7 @@ internal static class DesktopInput
                     throw new StreamCancelledException();
                 var due = began + (long)call.DurationMs * i / steps;
                 Libc.Poll([], (int)Math.Clamp(due - Environment.TickCount64, 0, DesktopLimits.MaxDragMs));
-                Point(DesktopWord.Move, fromX + (toX - fromX) * i / steps, fromY + (toY - fromY) * i / steps, call.Button);
+                Point(DesktopWord.Move, fromX + (toX - fromX) * i / steps, fromY + (toY - fromY) * i / steps, call.Button).Dispose();
             }
         }
         catch
@@ -157,7 +157,7 @@ internal static class DesktopInput
     {
         try
         {
-            Point(DesktopWord.Up, null, null, button);
+            Point(DesktopWord.Up, null, null, button).Dispose();
         }
         catch (GuestFailure)
         {

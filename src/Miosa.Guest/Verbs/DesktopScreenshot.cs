@@ -6,10 +6,6 @@ namespace Miosa.Guest.Verbs;
 /// <summary><c>desktop.screenshot</c>: the screen or a part of it.</summary>
 internal static class DesktopScreenshot
 {
-    private const long MostWaitingBytes = 96L << 20;
-
-    private static long s_waitingBytes;
-
     public static byte[] Run(GuestStream stream, ReadOnlySpan<byte> open)
     {
         var call = Desktops.Call(open, GuestJson.Wire.ScreenshotCall);
@@ -18,17 +14,8 @@ internal static class DesktopScreenshot
         var reply = answer.Read(GuestJson.Wire.ScreenshotReply);
         if (reply.Width is < 1 or > DesktopLimits.MaxWidth || reply.Height is < 1 or > DesktopLimits.MaxHeight || answer.Data.IsEmpty)
             throw new GuestFailure(GuestErrorCode.Failed, "the desktop's agent answered nonsense");
-        // A host that does not read keeps its picture in the machine's memory; it may not fill it.
-        try
-        {
-            if (Interlocked.Add(ref s_waitingBytes, answer.Data.Length) > MostWaitingBytes)
-                throw new GuestFailure(GuestErrorCode.Busy, "too many screenshots wait to be read");
+        using (new Waiting(answer.Data.Length))
             stream.Send(FrameChannel.Body, answer.Data);
-        }
-        finally
-        {
-            Interlocked.Add(ref s_waitingBytes, -answer.Data.Length);
-        }
         return Desktops.Reply(reply, GuestJson.Wire.ScreenshotReply);
     }
 

@@ -12,6 +12,8 @@ internal static class DesktopWindows
     {
         using var answer = DesktopSession.Order(LinkOrder.Windows, new DesktopCall(), GuestJson.Wire.DesktopCall);
         var windows = answer.Read(GuestJson.Wire.WindowsReply).Windows ?? [];
+        if (windows.Length > DesktopLimits.MaxWindows)
+            throw new GuestFailure(GuestErrorCode.Failed, "the desktop's agent answered nonsense");
         // Two hundred windows with the longest titles do not fit a frame: then the titles are cut.
         foreach (var longest in (ReadOnlySpan<int>)[DesktopLimits.MaxTitleBytes, 100, 20, 0])
         {

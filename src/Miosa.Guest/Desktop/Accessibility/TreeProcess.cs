@@ -14,7 +14,9 @@ internal static unsafe class TreeProcess
     public const string Argument = "desktop-tree";
     public const int HeaderBytes = 8;
     public const int MaxJson = 64 << 10;
-    public const int MaxTree = 32 << 20;
+
+    /// <summary>Of the most nodes, with all that their texts may be.</summary>
+    public const int MaxTree = 12 << 20;
 
     /// <summary>Four numbers: the screen's width and height, depth, nodes.</summary>
     public const int CallBytes = 16;

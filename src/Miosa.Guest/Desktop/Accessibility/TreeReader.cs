@@ -29,7 +29,7 @@ internal static unsafe class TreeReader
         if (call.MaxNodes == 0)
             call = call with { MaxNodes = DesktopLimits.DefaultTreeNodes };
         TreeReply reply;
-        byte[] tree;
+        NativeBytes tree;
         lock (s_lock)
         {
             var isOld = s_process is not null;
@@ -43,11 +43,13 @@ internal static unsafe class TreeReader
                 (reply, tree) = Ask(call, screen, place);
             }
         }
-        stream.Send(FrameChannel.Body, tree);
+        using (tree)
+        using (new Waiting(tree.Count))
+            stream.Send(FrameChannel.Body, tree.Span);
         return reply;
     }
 
-    private static (TreeReply Reply, byte[] Tree) Ask(TreeCall call, GuestDesktop screen, DesktopPlace place)
+    private static (TreeReply Reply, NativeBytes Tree) Ask(TreeCall call, GuestDesktop screen, DesktopPlace place)
     {
         s_process ??= Start(place);
         var until = Environment.TickCount64 + AnswerMs;
@@ -71,10 +73,10 @@ internal static unsafe class TreeReader
             if (treeLength < 0)
             {
                 var error = JsonSerializer.Deserialize(json, GuestJson.Wire.GuestError);
-                throw new ToldFailure(error?.Code ?? GuestErrorCode.Failed, error?.Message ?? "");
+                throw new ToldFailure(AgentWords.Code(error), AgentWords.Message(error, "the accessibility tree could not be read"));
             }
             var reply = JsonSerializer.Deserialize(json, GuestJson.Wire.TreeReply) ?? throw Broken("its answer is null");
-            return (reply, Read(s_process.Stdout, treeLength, until));
+            return (reply, ReadTree(s_process.Stdout, treeLength, until));
         }
         catch (ToldFailure e)
         {
@@ -116,26 +118,46 @@ internal static unsafe class TreeReader
     private static byte[] Read(int pipe, int count, long until)
     {
         var bytes = new byte[count];
-        Span<PollEntry> polled = [new PollEntry { Fd = pipe, Events = PollEntry.In }];
         fixed (byte* first = bytes)
-        {
-            for (var done = 0; done < count;)
-            {
-                var read = Libc.Read(pipe, first + done, (nuint)(count - done));
-                if (read > 0)
-                {
-                    done += (int)read;
-                    continue;
-                }
-                if (read == 0 || Libc.LastErrno != Errno.EAGAIN)
-                    throw Broken("it has ended");
-                var left = until - Environment.TickCount64;
-                if (left <= 0)
-                    throw Broken("it does not answer");
-                Libc.Poll(polled, (int)left);
-            }
-        }
+            Read(pipe, first, count, until);
         return bytes;
+    }
+
+    /// <summary>Outside the collector's heap, which several large ones would fill.</summary>
+    private static NativeBytes ReadTree(int pipe, int count, long until)
+    {
+        var tree = new NativeBytes();
+        try
+        {
+            tree.SetCount(count);
+            Read(pipe, tree.Pointer, count, until);
+            return tree;
+        }
+        catch
+        {
+            tree.Dispose();
+            throw;
+        }
+    }
+
+    private static void Read(int pipe, byte* target, int count, long until)
+    {
+        Span<PollEntry> polled = [new PollEntry { Fd = pipe, Events = PollEntry.In }];
+        for (var done = 0; done < count;)
+        {
+            var read = Libc.Read(pipe, target + done, (nuint)(count - done));
+            if (read > 0)
+            {
+                done += (int)read;
+                continue;
+            }
+            if (read == 0 || Libc.LastErrno != Errno.EAGAIN)
+                throw Broken("it has ended");
+            var left = until - Environment.TickCount64;
+            if (left <= 0)
+                throw Broken("it does not answer");
+            Libc.Poll(polled, (int)left);
+        }
     }
 
     private static GuestFailure Broken(string why) => new(GuestErrorCode.Failed, "the process that reads the accessibility tree failed: " + why);

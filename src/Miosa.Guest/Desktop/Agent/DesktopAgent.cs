@@ -188,9 +188,6 @@ internal sealed unsafe class DesktopAgent : IDisposable
                 Settle();
                 Answer(new Done(), GuestJson.Wire.Done);
                 return;
-            case LinkOrder.ReleaseInput:
-                _keyboard.ReleaseAll();
-                break;
             default:
                 throw GuestFailure.BadRequest("the agent has no order " + (byte)order);
         }
