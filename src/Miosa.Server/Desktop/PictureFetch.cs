@@ -59,9 +59,9 @@ internal sealed class PictureFetch : IDisposable
                 {
                     if (redirects == MaxRedirects)
                         return Bad($"redirects more than {MaxRedirects} times");
-                    address = location.IsAbsoluteUri ? location : new Uri(address, location);
-                    if (!IsWeb(address))
+                    if (!Uri.TryCreate(address, location, out var next) || !IsWeb(next))
                         return Bad("redirects to something that is neither http nor https");
+                    address = next;
                     continue;
                 }
                 return response.IsSuccessStatusCode ? await ReadAsync(response, patience.Token) : Bad($"cannot be fetched: it answers with status {(int)response.StatusCode}");

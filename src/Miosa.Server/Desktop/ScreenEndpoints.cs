@@ -14,6 +14,9 @@ internal static class ScreenEndpoints
     private const int MaxArgs = 64;
     private const int ColorDepth = 24;
 
+    /// <summary>The guest takes ten seconds at most.</summary>
+    private static readonly TimeSpan TreePatience = TimeSpan.FromSeconds(30);
+
     /// <summary>An object and a list for each level, and the bounds in the last.</summary>
     private const int MaxJsonDepth = (2 * DesktopLimits.MaxTreeDepth) + 8;
 
@@ -67,7 +70,8 @@ internal static class ScreenEndpoints
             return Reply.Refuse(faulty);
         return await DesktopOperation.RunAsync(context, "max_depth", async (guest, ct) =>
         {
-            var (json, isTruncated) = await guest.TreeAsync(new TreeCall { MaxDepth = depth, MaxNodes = nodes }, ct);
+            var (json, isTruncated) = await context.RequestServices.GetRequiredService<DesktopTurns>()
+                .RunAsync(context, TreePatience, "tell its accessibility tree", limit => guest.TreeAsync(new TreeCall { MaxDepth = depth, MaxNodes = nodes }, limit));
             if (!IsTree(json.Span))
                 return Reply.Refuse(Refusal.AgentUnavailable("the computer sent an accessibility tree that cannot be read"));
             context.Response.Headers["X-Miosa-Truncated"] = isTruncated ? "true" : "false";

@@ -11,15 +11,19 @@ namespace Miosa.Server.Desktop;
 /// Pictures of the screen. A PNG goes through as the machine made it; other formats and smaller pictures are made here of the raw pixels, no more than
 /// <see cref="PictureEncoder.AtOnce"/> at a time, so that neither the memory nor the cores of the server are the callers'.
 /// </summary>
-internal sealed class ScreenshotEndpoints : IDisposable
+internal sealed class ScreenshotEndpoints(DesktopTurns turns) : IDisposable
 {
     /// <summary>Up to here a picture is held until it is whole: then its length, and how long it took, stand in the head, and what fails is an error body.</summary>
     private const int HeldBytes = 2 * 1024 * 1024;
 
-    /// <summary>How long a machine may take to send its pixels while it holds a place.</summary>
+    /// <summary>Screens received at the same time, of all tenants: 33 MB each at most.</summary>
+    private const int ReceivedAtOnce = 6;
+
+    /// <summary>How long a machine may take to send its picture.</summary>
     private static readonly TimeSpan PixelPatience = TimeSpan.FromSeconds(15);
 
-    private readonly SemaphoreSlim places = new(PictureEncoder.AtOnce);
+    private readonly SemaphoreSlim places = new(ReceivedAtOnce);
+    private readonly SemaphoreSlim encoders = new(PictureEncoder.AtOnce);
 
     public static void Map(IEndpointRouteBuilder api)
     {
@@ -31,7 +35,11 @@ internal sealed class ScreenshotEndpoints : IDisposable
             api.Map("POST", spelling, it.ByBodyAsync).Needs(Scopes.ComputersRead);
     }
 
-    public void Dispose() => places.Dispose();
+    public void Dispose()
+    {
+        places.Dispose();
+        encoders.Dispose();
+    }
 
     private Task<IResult> ByQueryAsync(HttpContext context, bool needsRegion) => TakeAsync(context, PictureWish.FieldsOf(context.Request.Query), needsRegion);
 
@@ -46,24 +54,28 @@ internal sealed class ScreenshotEndpoints : IDisposable
         var wish = PictureWish.Read(fields, needsRegion);
         if (fields.Errors() is { } faulty)
             return Reply.Refuse(faulty);
-        return await DesktopOperation.RunAsync(context, "region", (guest, ct) => wish.IsAsItComes ? PassAsync(context, guest, wish, ct) : MakeAsync(context, guest, wish, ct));
+        return await DesktopOperation.RunAsync(context, "region", (guest, ct) => wish.IsAsItComes
+            ? PassAsync(guest, wish, ct)
+            : turns.RunAsync(context, PixelPatience, "send its screen", limit => MakeAsync(guest, wish, limit)));
     }
 
     private static ScreenshotCall CallOf(PictureWish wish, string format) =>
         new() { X = wish.Region?.X, Y = wish.Region?.Y, Width = wish.Region?.Width, Height = wish.Region?.Height, Format = format };
 
-    private static async Task<IResult> PassAsync(HttpContext context, GuestConnection guest, PictureWish wish, CancellationToken ct)
+    private static async Task<IResult> PassAsync(GuestConnection guest, PictureWish wish, CancellationToken ct)
     {
         var call = await guest.OpenScreenshotAsync(CallOf(wish, DesktopWord.Png), ct);
         var held = new ArrayBufferWriter<byte>(256 * 1024);
+        using var patience = CancellationTokenSource.CreateLinkedTokenSource(ct);
+        patience.CancelAfter(PixelPatience);
         try
         {
             while (true)
             {
-                var chunk = await call.NextAsync(ct);
+                var chunk = await call.NextAsync(patience.Token);
                 if (chunk.IsEnd)
                 {
-                    var facts = await call.ReplyAsync(GuestJson.Wire.ScreenshotReply, ct);
+                    var facts = await call.ReplyAsync(GuestJson.Wire.ScreenshotReply, patience.Token);
                     return held.WrittenCount > 0
                         ? new PictureReply(held.WrittenMemory, wish.ContentType, Timing(facts.GrabUs, facts.EncodeUs))
                         : throw call.Broken("the guest sent no picture");
@@ -77,29 +89,31 @@ internal sealed class ScreenshotEndpoints : IDisposable
         catch (OperationCanceledException)
         {
             await call.CancelAsync();
-            throw;
+            ct.ThrowIfCancellationRequested();
+            throw new GuestException(GuestErrorCode.Failed, $"the computer did not send its screen within {PixelPatience.TotalSeconds:0} s");
         }
     }
 
-    private async Task<IResult> MakeAsync(HttpContext context, GuestConnection guest, PictureWish wish, CancellationToken ct)
+    private async Task<IResult> MakeAsync(GuestConnection guest, PictureWish wish, CancellationToken ct)
     {
         await places.WaitAsync(ct);
         byte[]? pixels = null;
         try
         {
-            using var patience = CancellationTokenSource.CreateLinkedTokenSource(ct);
-            patience.CancelAfter(PixelPatience);
-            var (width, height) = wish.Region is { } region ? (region.Width, region.Height) : await SizeAsync(guest, patience.Token);
+            var (width, height) = wish.Region is { } region ? (region.Width, region.Height) : await SizeAsync(guest, ct);
             pixels = ArrayPool<byte>.Shared.Rent(width * height * 4);
-            var facts = await PixelsAsync(guest, wish, pixels, width * height * 4, patience.Token);
-            var begun = Stopwatch.GetTimestamp();
-            var made = await Task.Run(() => PictureEncoder.Encode(pixels, width, height, wish), CancellationToken.None);
-            using (made)
+            var facts = await PixelsAsync(guest, wish, pixels, width * height * 4, ct);
+            await encoders.WaitAsync(ct);
+            try
+            {
+                var begun = Stopwatch.GetTimestamp();
+                using var made = await Task.Run(() => PictureEncoder.Encode(pixels, width, height, wish), CancellationToken.None);
                 return new PictureReply(made.ToArray(), wish.ContentType, Timing(facts.GrabUs, (long)Stopwatch.GetElapsedTime(begun).TotalMicroseconds));
-        }
-        catch (OperationCanceledException) when (!ct.IsCancellationRequested)
-        {
-            throw new GuestException(GuestErrorCode.Failed, $"the computer did not send its screen within {PixelPatience.TotalSeconds:0} s");
+            }
+            finally
+            {
+                encoders.Release();
+            }
         }
         finally
         {

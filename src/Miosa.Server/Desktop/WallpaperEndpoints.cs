@@ -7,10 +7,15 @@ namespace Miosa.Server.Desktop;
 
 /// <summary>
 /// The desktop's background: a picture in the computer, or one at an address, which the server fetches (the computer may have no way out). The guest
-/// keeps a copy of its own, so what was written for it is removed again whatever happened.
+/// keeps a copy of its own, so what was written for it is removed again; a server that dies in between leaves it in the computer's <c>/tmp</c>.
 /// </summary>
-internal sealed class WallpaperEndpoints(PictureFetch fetch)
+internal sealed class WallpaperEndpoints(PictureFetch fetch, DesktopTurns turns)
 {
+    /// <summary>For fetching, sending and drawing together.</summary>
+    private static readonly TimeSpan Patience = TimeSpan.FromSeconds(45);
+
+    private static readonly TimeSpan RemovalPatience = TimeSpan.FromSeconds(10);
+
     private static readonly Aliases Names = new Aliases().Add("url", "path", "image_path_or_url");
     private static readonly string[] Modes = [DesktopWallpaperMode.Fill, DesktopWallpaperMode.Fit, DesktopWallpaperMode.Center, DesktopWallpaperMode.Stretch, DesktopWallpaperMode.Tile];
 
@@ -42,8 +47,11 @@ internal sealed class WallpaperEndpoints(PictureFetch fetch)
         {
             if (address is null)
                 return await DrawAsync(guest, where!, mode, sent, ct); // a missing one was refused
-            var (picture, ending, fault) = await fetch.GetAsync(address, ct);
-            return picture is null ? Reply.Refuse(Refusal.Invalid(sent, fault!)) : await DrawFetchedAsync(guest, picture, ending, mode, sent, ct); // one of the two is there
+            return await turns.RunAsync(context, Patience, "take the picture", async limit =>
+            {
+                var (picture, ending, fault) = await fetch.GetAsync(address, limit);
+                return picture is null ? Reply.Refuse(Refusal.Invalid(sent, fault!)) : await DrawFetchedAsync(guest, picture, ending, mode, sent, limit); // one of the two is there
+            });
         });
     }
 
@@ -82,13 +90,14 @@ internal sealed class WallpaperEndpoints(PictureFetch fetch)
     /// <summary>Not cancelled with the request: the file would stay.</summary>
     private static async Task RemoveAsync(GuestConnection guest, string path)
     {
+        using var patience = new CancellationTokenSource(RemovalPatience);
         try
         {
-            await guest.DeleteAsync(path, recursive: false, CancellationToken.None);
+            await guest.DeleteAsync(path, recursive: false, patience.Token);
         }
-        catch (GuestException)
+        catch (Exception e) when (e is GuestException or OperationCanceledException)
         {
-            // It was never written, or the computer is gone.
+            // It was never written, or the computer is gone or does not answer.
         }
     }
 }

@@ -221,6 +221,7 @@ internal static partial class ServerHost
         services.AddSingleton<WebhookView>();
         services.AddSingleton(provider => new WebhookSender(settings, provider.GetRequiredService<TimeProvider>()));
         services.AddSingleton(new RetrySchedule(settings));
+        services.AddSingleton<DesktopTurns>();
         services.AddSingleton<ScreenshotEndpoints>();
         services.AddSingleton<PictureFetch>();
         services.AddSingleton<WallpaperEndpoints>();

@@ -54,7 +54,9 @@ internal sealed class ViewerAccess(Access access, ApiKeys keys, MachineDirectory
             context.Response.RegisterForDispose(new RequestEnd(context, key.Row.ExpiresAt, time, key, key.Ended));
         }
         context.Response.RegisterForDispose(new RequestEnd(context, grant.Row.ExpiresAt, time, held: null, grant.Ended));
-        context.Features.Get<AuditCall>()?.By(new Caller(computer.Row.TenantId, grant.Row.KeyId ?? grant.Row.Id, NoScopes), held?.Row.Name ?? "viewer password");
+        // The page makes nothing; who looks is told of by the socket.
+        if (context.WebSockets.IsWebSocketRequest)
+            context.Features.Get<AuditCall>()?.By(new Caller(computer.Row.TenantId, grant.Row.KeyId ?? grant.Row.Id, NoScopes), held?.Row.Name ?? "viewer password");
         return (new ViewerPass(computer, grant.Row.MayWrite, Caller: null), null);
     }
 

@@ -36,8 +36,9 @@ internal sealed class ViewerSocket(WebSocket socket, RfbFilter filter, Action us
         };
         await CloseAsync(socket, status, reason);
         await over.CancelAsync();
-        // Ends what still waits for the other side.
+        // Ends what still waits for the other side: a viewer that does not read, a machine that takes no input.
         socket.Abort();
+        await desktop.DisposeAsync();
         await Task.WhenAll(input, output).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
     }
 
