@@ -163,8 +163,9 @@ internal sealed unsafe class AgentLink
             {
             }
         }
-        // All of them: on a thread of PID 1 an exception that nobody takes ends the machine.
+#pragma warning disable CA1031 // On a thread of PID 1 an exception that nobody takes ends the machine.
         catch (Exception)
+#pragma warning restore CA1031
         {
             // What it sent is nonsense or too large for the machine: the same as no agent.
         }
