@@ -76,7 +76,8 @@ public sealed class ComputerTests(LiveComputer live) : IClassFixture<LiveCompute
     [Fact]
     public async Task Events_tell_of_a_window_that_opens()
     {
-        using var patience = new CancellationTokenSource(TimeSpan.FromSeconds(60));
+        // Longer than its steps may take: an editor alone has a minute and a half to come up.
+        using var patience = new CancellationTokenSource(TimeSpan.FromMinutes(5));
         var listening = new TaskCompletionSource();
         var told = Task.Run(async () =>
         {

@@ -17,11 +17,14 @@ public sealed class ComputerEventTests(OneComputer computer) : IClassFixture<One
         await computer.RunAsync("mkdir -p /workspace/w/deep /workspace/other");
         using var events = await Socket.ConnectAsync(Api, $"computers/{computer.Id}/events?subscribe=file&paths=/workspace/w,/workspace/other", "miosa-events-v1");
         Assert.Equal("miosa-events-v1", events.Answered);
-        await events.ReadyAsync(() => computer.RunAsync("mktemp /workspace/other/ready.XXXXXX"), "file.created");
-        await events.ReadyAsync(() => computer.RunAsync("mktemp /workspace/w/ready.XXXXXX"), "file.created");
+        await events.ReadyAsync(() => computer.RunAsync("mktemp /workspace/other/ready.XXXXXX"), "file.created", In("/workspace/other/"));
+        // What the first folder told late says nothing of the second one's watch.
+        await events.ReadyAsync(() => computer.RunAsync("mktemp /workspace/w/ready.XXXXXX"), "file.created", In("/workspace/w/"));
         await computer.RunAsync("echo a > /workspace/w/deep/f; mv /workspace/w/deep/f /workspace/other/g; rm /workspace/other/g");
         // Each folder has a watch of its own: what happens in two of them may be told in any order.
         await events.UntilAllAsync("file.created /workspace/w/deep/f", "file.deleted /workspace/w/deep/f", "file.deleted /workspace/other/g");
+
+        static Func<JsonElement, bool> In(string folder) => payload => payload.GetProperty("path").GetString()?.StartsWith(folder, StringComparison.Ordinal) == true;
     }
 
     [Fact]
@@ -181,23 +184,23 @@ public sealed class ComputerEventTests(OneComputer computer) : IClassFixture<One
             return new Socket(socket);
         }
 
-        /// <summary>Repeats an act until the first event tells of it.</summary>
-        public async Task ReadyAsync(Func<Task> act, string type)
+        /// <summary>Repeats an act until the first event tells of it: one of a type, and with a payload that fits.</summary>
+        public async Task ReadyAsync(Func<Task> act, string type, Func<JsonElement, bool>? fits = null)
         {
-            var seen = UntilAsync(type);
+            var seen = UntilAsync(type, fits);
             while (!seen.IsCompleted)
                 await act();
             await seen;
         }
 
-        /// <summary>The payload of the next event of a type.</summary>
-        public async Task<JsonElement> UntilAsync(string type)
+        /// <summary>The payload of the next event of a type, or of the next one that fits.</summary>
+        public async Task<JsonElement> UntilAsync(string type, Func<JsonElement, bool>? fits = null)
         {
             while (await NextAsync() is { } told)
             {
                 Assert.True(told.GetProperty("timestamp").TryGetDateTimeOffset(out _));
                 Assert.Equal(JsonValueKind.Object, told.GetProperty("payload").ValueKind);
-                if (told.GetProperty("type").GetString() == type)
+                if (told.GetProperty("type").GetString() == type && fits?.Invoke(told.GetProperty("payload")) != false)
                     return told.GetProperty("payload");
             }
             throw new InvalidOperationException($"the socket ended before {type}");

@@ -182,7 +182,11 @@ public sealed class ComputerTests(Tenant tenant) : IClassFixture<Tenant>
         const string Body = """{"template_type":"miosa-busybox","vcpus":1,"memory_mb":256}""";
         var answers = await Task.WhenAll(Enumerable.Range(0, 4).Select(_ => Api.PostAsync("computers", Body, ("Idempotency-Key", "c-once"))));
         Assert.Single(answers.Select(a => a.Expect(201).Text("id")).Distinct());
-        Assert.Equal(answers[0].Text("id"), (await Api.PostAsync("computers", Body.Replace("{\"t", "{\"idempotency_key\":\"c-once\",\"t", StringComparison.Ordinal))) is { Status: 201 } same ? same.Text("id") : answers[0].Text("id"));
+        // Some clients have it in the body.
+        const string Keyed = """{"template_type":"miosa-busybox","vcpus":1,"memory_mb":256,"idempotency_key":"c-body"}""";
+        var first = (await Api.PostAsync("computers", Keyed)).Expect(201).Text("id");
+        Assert.NotEqual(answers[0].Text("id"), first);
+        Assert.Equal(first, (await Api.PostAsync("computers", Keyed)).Expect(201).Text("id"));
         var clones = await Task.WhenAll(Enumerable.Range(0, 3).Select(_ => Api.PostAsync($"computers/{answers[0].Text("id")}/clone", "{}", ("Idempotency-Key", "c-clone"))));
         Assert.Single(clones.Select(a => a.Body).Distinct());
     }

@@ -253,7 +253,7 @@ public sealed class Computer
     /// <param name="readOnly">True: whoever has it may look and not touch; the server drops the rest. Default false.</param>
     /// <param name="cancellationToken">Ends the wait.</param>
     /// <returns>The ticket and the addresses with it.</returns>
-    /// <exception cref="ConflictException">The computer has no desktop.</exception>
+    /// <exception cref="ConflictException">The computer does not run or has no desktop.</exception>
     /// <exception cref="NotFoundException">The tenant has no such computer.</exception>
     public Task<ComputerStreamToken> CreateStreamTokenAsync(TimeSpan? expiresIn = null, bool readOnly = false, CancellationToken cancellationToken = default)
         => pipeline.SendAsync(ComputerCalls.StreamToken(Id, expiresIn, readOnly), cancellationToken);
@@ -274,6 +274,7 @@ public sealed class Computer
     /// <summary>The applications of the computer; their ids are what <see cref="ComputerDesktop.LaunchAsync"/> takes.</summary>
     /// <param name="cancellationToken">Ends the wait.</param>
     /// <returns>The applications.</returns>
+    /// <exception cref="ConflictException">The computer does not run.</exception>
     /// <exception cref="NotFoundException">The tenant has no such computer.</exception>
     public Task<IReadOnlyList<ComputerApp>> ListAppsAsync(CancellationToken cancellationToken = default)
         => pipeline.SendAsync(ComputerCalls.Apps(Id), cancellationToken);
@@ -292,10 +293,11 @@ public sealed class Computer
     public ComputerAutoStop GetAutoStop() => pipeline.Send(ComputerCalls.AutoStop(Id));
 
     /// <summary>Sets after what idle time the computer is stopped.</summary>
-    /// <param name="after">Time without a call, a viewer or input, at least a second, rounded up to seconds; null switches it off.</param>
+    /// <param name="after">Time without a call, a viewer or input, 1 s to 30 days, rounded up to seconds; null switches it off.</param>
     /// <param name="cancellationToken">Ends the wait.</param>
     /// <returns>The policy.</returns>
-    /// <exception cref="ValidationException">The time is out of range.</exception>
+    /// <exception cref="ArgumentOutOfRangeException">The time is shorter than a second.</exception>
+    /// <exception cref="ValidationException">The time is longer than 30 days.</exception>
     /// <exception cref="NotFoundException">The tenant has no such computer.</exception>
     public Task<ComputerAutoStop> SetAutoStopAsync(TimeSpan? after, CancellationToken cancellationToken = default)
         => pipeline.SendAsync(ComputerCalls.SetAutoStop(Id, after), cancellationToken);
@@ -318,6 +320,7 @@ public sealed class Computer
     /// <summary>An address of the live desktop for a page that shows it in a frame.</summary>
     /// <param name="cancellationToken">Ends the wait.</param>
     /// <returns>The address, good for looking on, and its end.</returns>
+    /// <exception cref="ConflictException">The computer does not run or has no desktop.</exception>
     /// <exception cref="NotFoundException">The tenant has no such computer.</exception>
     public Task<ComputerEmbed> GetEmbedAsync(CancellationToken cancellationToken = default) => pipeline.SendAsync(ComputerCalls.Embed(Id), cancellationToken);
 
@@ -349,6 +352,8 @@ public sealed class Computer
     /// <param name="since">Only lines printed after this moment; default: any.</param>
     /// <param name="cancellationToken">Ends the wait.</param>
     /// <returns>The lines.</returns>
+    /// <exception cref="ValidationException">The number of lines is out of range.</exception>
+    /// <exception cref="ConflictException">The computer does not run.</exception>
     /// <exception cref="NotFoundException">The tenant has no such computer.</exception>
     public Task<ComputerLogs> GetLogsAsync(int lines = 100, DateTimeOffset? since = null, CancellationToken cancellationToken = default)
         => pipeline.SendAsync(ComputerCalls.Logs(Id, lines, since), cancellationToken);
@@ -359,6 +364,7 @@ public sealed class Computer
     /// <summary>What its services and other background processes print from now on, line by line. It does not connect again by itself.</summary>
     /// <param name="cancellationToken">Ends the loop.</param>
     /// <returns>The lines as they come, until the computer stops.</returns>
+    /// <exception cref="ConflictException">The computer does not run.</exception>
     /// <exception cref="NotFoundException">The tenant has no such computer.</exception>
     /// <exception cref="ConnectionException">The connection dropped.</exception>
     public IAsyncEnumerable<ComputerLogLine> StreamLogsAsync(CancellationToken cancellationToken = default)

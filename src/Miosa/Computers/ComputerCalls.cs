@@ -107,7 +107,8 @@ internal static class ComputerCalls
     public static Call<ComputerMetrics> Metrics(string id, string? window)
         => new(HttpMethod.Get, Call.Query(Path(id) + "/metrics", ("window", window)), static answer => answer.Whole(WireJson.Default.ComputerMetrics));
 
-    public static Call<ComputerEmbed> Embed(string id) => new(HttpMethod.Get, Path(id) + "/embed", static answer => answer.Whole(WireJson.Default.ComputerEmbed));
+    // Whoever visits the page has the address in it: unasked, the server gives a key that may write one that controls.
+    public static Call<ComputerEmbed> Embed(string id) => new(HttpMethod.Get, Path(id) + "/embed?read_only=true", static answer => answer.Whole(WireJson.Default.ComputerEmbed));
 
     public static Call<ComputerViewerPassword> ViewerPassword(string id)
         => new(HttpMethod.Get, Path(id) + "/viewer-password", static answer => answer.Whole(WireJson.Default.ComputerViewerPassword));

@@ -232,7 +232,7 @@ public sealed class Computers
     /// <param name="readOnly">True: whoever has it may look and not touch; the server drops the rest. Default false.</param>
     /// <param name="cancellationToken">Ends the wait.</param>
     /// <returns>The ticket and the addresses with it.</returns>
-    /// <exception cref="ConflictException">The computer has no desktop.</exception>
+    /// <exception cref="ConflictException">The computer does not run or has no desktop.</exception>
     /// <exception cref="NotFoundException">The tenant has no such computer.</exception>
     public Task<ComputerStreamToken> StreamTokenAsync(string computerId, TimeSpan? expiresIn = null, bool readOnly = false, CancellationToken cancellationToken = default)
         => pipeline.SendAsync(ComputerCalls.StreamToken(computerId, expiresIn, readOnly), cancellationToken);
@@ -256,6 +256,7 @@ public sealed class Computers
     /// <param name="computerId">Id of the computer.</param>
     /// <param name="cancellationToken">Ends the wait.</param>
     /// <returns>The applications.</returns>
+    /// <exception cref="ConflictException">The computer does not run.</exception>
     /// <exception cref="NotFoundException">The tenant has no such computer.</exception>
     public Task<IReadOnlyList<ComputerApp>> ListAppsAsync(string computerId, CancellationToken cancellationToken = default)
         => pipeline.SendAsync(ComputerCalls.Apps(computerId), cancellationToken);
@@ -276,7 +277,7 @@ public sealed class Computers
 
     /// <summary>Sets after what idle time the computer is stopped.</summary>
     /// <param name="computerId">Id of the computer.</param>
-    /// <param name="autoStopSeconds">Seconds without a call, a viewer or input; 0 switches it off.</param>
+    /// <param name="autoStopSeconds">Seconds without a call, a viewer or input, at most 2,592,000 (30 days); 0 switches it off.</param>
     /// <param name="cancellationToken">Ends the wait.</param>
     /// <returns>The policy.</returns>
     /// <exception cref="ValidationException">The number is out of range.</exception>
@@ -304,6 +305,7 @@ public sealed class Computers
     /// <param name="computerId">Id of the computer.</param>
     /// <param name="cancellationToken">Ends the wait.</param>
     /// <returns>The address, good for looking on, and its end.</returns>
+    /// <exception cref="ConflictException">The computer does not run or has no desktop.</exception>
     /// <exception cref="NotFoundException">The tenant has no such computer.</exception>
     public Task<ComputerEmbed> EmbedAsync(string computerId, CancellationToken cancellationToken = default)
         => pipeline.SendAsync(ComputerCalls.Embed(computerId), cancellationToken);
