@@ -56,7 +56,7 @@ public sealed class WindowTests(DesktopFixture desktop)
     {
         using var deadline = new CancellationTokenSource(TimeSpan.FromSeconds(60));
         var watch = await desktop.Guest.OpenAsync(
-            GuestVerb.DesktopWatch, new DesktopWatchCall { IdleMs = 1500 }, GuestJson.Wire.DesktopWatchCall, takesData: true, deadline.Token);
+            GuestVerb.DesktopWatch, new DesktopWatchCall { IdleMs = 1500, Clipboard = true }, GuestJson.Wire.DesktopWatchCall, takesData: true, deadline.Token);
         var events = new Events(watch);
         Assert.Equal(DesktopEvent.Watching, (await events.NextAsync(_ => true, deadline.Token)).Event);
 

@@ -309,6 +309,9 @@ internal sealed record DesktopWatchCall
 
     /// <summary>After how many milliseconds without input <c>idle.inactive</c> is told; 0: never.</summary>
     public int IdleMs { get; init; }
+
+    /// <summary>Whether <c>clipboard.changed</c> is told. For its size the text is read, which a program that hands long ones to one at a time may feel.</summary>
+    public bool Clipboard { get; init; }
 }
 
 /// <summary>The values of <see cref="GuestDesktopEvent.Event"/>.</summary>

@@ -36,6 +36,7 @@ internal enum LinkOrder : byte
     Resize = 11,
     Idle = 12,
     Settle = 13,
+    ClipboardSize = 14,
 }
 
 /// <summary>The events that only PID 1 hears.</summary>

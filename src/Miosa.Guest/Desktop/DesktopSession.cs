@@ -297,7 +297,7 @@ internal static class DesktopSession
         // What an agent has to say and nothing else: it is kept, and told to every watcher.
         var told = new GuestDesktopEvent
         {
-            Event = said.Event, AtMs = said.AtMs, WindowId = said.WindowId, Pid = said.Pid, Title = said.Title, App = said.App, SizeBytes = said.SizeBytes, Width = said.Width, Height = said.Height,
+            Event = said.Event, AtMs = said.AtMs, WindowId = said.WindowId, Pid = said.Pid, Title = said.Title, App = said.App, Width = said.Width, Height = said.Height,
         };
         switch (told.Event)
         {

@@ -1,37 +1,46 @@
-using System.Text.Json;
 using Miosa.Guest.Linux;
 
 namespace Miosa.Guest.Desktop;
 
-/// <summary>One <c>desktop.watch</c>: what has happened and is not told yet, in lines. A host that does not read loses the oldest.</summary>
-internal sealed class DesktopWatcher(int wake)
+/// <summary>One <c>desktop.watch</c>: what has happened and is not told yet. A host that does not read loses the oldest.</summary>
+internal sealed class DesktopWatcher(int wake, bool hearsClipboard)
 {
-    private const int MostLines = 512;
+    private const int MostEvents = 512;
 
     private readonly Lock _lock = new();
-    private readonly Queue<byte[]> _lines = new();
+    private readonly Queue<GuestDesktopEvent> _events = new();
+    private bool _clipboardWaits;
 
-    public void Add(byte[] line)
+    public void Add(GuestDesktopEvent told)
     {
         lock (_lock)
         {
-            if (_lines.Count >= MostLines)
-                _lines.Dequeue();
-            _lines.Enqueue(line);
+            if (told.Event == DesktopEvent.ClipboardChanged)
+            {
+                // Its size is read when it is told: one says all of those that wait.
+                if (!hearsClipboard || _clipboardWaits)
+                    return;
+                _clipboardWaits = true;
+            }
+            if (_events.Count >= MostEvents)
+                Remove();
+            _events.Enqueue(told);
         }
         Libc.Signal(wake);
     }
 
-    public byte[]? Take()
+    public GuestDesktopEvent? Take()
     {
         lock (_lock)
-            return _lines.TryDequeue(out var line) ? line : null;
+            return _events.Count > 0 ? Remove() : null;
     }
 
-    public static byte[] Line(GuestDesktopEvent told)
+    private GuestDesktopEvent Remove()
     {
-        var json = JsonSerializer.SerializeToUtf8Bytes(told, GuestJson.Wire.GuestDesktopEvent);
-        return [.. json, (byte)'\n'];
+        var told = _events.Dequeue();
+        if (told.Event == DesktopEvent.ClipboardChanged)
+            _clipboardWaits = false;
+        return told;
     }
 }
 
@@ -61,11 +70,11 @@ internal static class DesktopWatchers
 
     public static void Tell(GuestDesktopEvent told)
     {
-        var line = DesktopWatcher.Line(told.AtMs > 0 ? told : told with { AtMs = DateTimeOffset.UtcNow.ToUnixTimeMilliseconds() });
+        var dated = told.AtMs > 0 ? told : told with { AtMs = DateTimeOffset.UtcNow.ToUnixTimeMilliseconds() };
         lock (s_lock)
         {
             foreach (var watcher in s_all)
-                watcher.Add(line);
+                watcher.Add(dated);
         }
     }
 }

@@ -1,3 +1,4 @@
+using System.Text.Json;
 using Miosa.Guest.Desktop;
 using Miosa.Guest.Linux;
 using Miosa.Guest.Wire;
@@ -18,12 +19,12 @@ internal static class DesktopWatch
         if (DesktopSession.Facts.State == DesktopState.Stopped)
             _ = DesktopSession.Place;
         var wake = Libc.EventFd();
-        var watcher = new DesktopWatcher(wake);
+        var watcher = new DesktopWatcher(wake, call.Clipboard);
         stream.WakeBy(wake);
         try
         {
             DesktopWatchers.Add(watcher);
-            watcher.Add(DesktopWatcher.Line(Event(DesktopEvent.Watching)));
+            watcher.Add(Event(DesktopEvent.Watching));
             Tell(stream, watcher, wake, call.IdleMs);
         }
         finally
@@ -44,8 +45,8 @@ internal static class DesktopWatch
         {
             if (stream.IsCancelled)
                 throw new StreamCancelledException();
-            while (watcher.Take() is { } line)
-                stream.Send(FrameChannel.Body, line);
+            while (watcher.Take() is { } told)
+                Send(stream, told.Event == DesktopEvent.ClipboardChanged ? told with { SizeBytes = ClipboardSize() } : told);
             var now = Environment.TickCount64;
             if (idleMs > 0 && now >= nextLook)
             {
@@ -53,7 +54,7 @@ internal static class DesktopWatch
                 if (idle >= 0 && idle >= idleMs != isIdle)
                 {
                     isIdle = !isIdle;
-                    stream.Send(FrameChannel.Body, DesktopWatcher.Line(Event(isIdle ? DesktopEvent.IdleInactive : DesktopEvent.IdleActive) with { IdleMs = idle }));
+                    Send(stream, Event(isIdle ? DesktopEvent.IdleInactive : DesktopEvent.IdleActive) with { IdleMs = idle });
                 }
                 // While nothing is due there is no need to ask; that somebody is back is told within half a second.
                 nextLook = now + (isIdle || idle < 0 ? LookMs : Math.Max(LookMs, idleMs - idle));
@@ -76,6 +77,23 @@ internal static class DesktopWatch
             return -1;
         }
     }
+
+    /// <summary>Null when it is more than a clipboard may have, and when the program that has it does not hand it out.</summary>
+    private static int? ClipboardSize()
+    {
+        try
+        {
+            using var answer = DesktopSession.Order(LinkOrder.ClipboardSize, new DesktopCall(), GuestJson.Wire.DesktopCall, timeoutMs: OrderMs);
+            return answer.Read(GuestJson.Wire.ClipboardReply).Size;
+        }
+        catch (GuestFailure)
+        {
+            return null;
+        }
+    }
+
+    private static void Send(GuestStream stream, GuestDesktopEvent told) =>
+        stream.Send(FrameChannel.Body, [.. JsonSerializer.SerializeToUtf8Bytes(told, GuestJson.Wire.GuestDesktopEvent), (byte)'\n']);
 
     private static GuestDesktopEvent Event(string what) => new() { Event = what, AtMs = DateTimeOffset.UtcNow.ToUnixTimeMilliseconds() };
 }

@@ -66,7 +66,7 @@ internal sealed class Producers(GuestConnection guest, EventWish wish, ChannelWr
 
     private async Task WatchDesktopAsync(CancellationToken ct)
     {
-        using var watch = await GuestDesktopWatch.StartAsync(guest, wish.Producers.Contains(EventWish.Idle) ? wish.IdleMs : 0, ct);
+        using var watch = await GuestDesktopWatch.StartAsync(guest, wish.Producers.Contains(EventWish.Idle) ? wish.IdleMs : 0, wish.Producers.Contains(EventWish.Clipboard), ct);
         while (await watch.NextAsync(ct) is { } told)
         {
             if (Of(told) is { } made)

@@ -323,7 +323,7 @@ internal sealed partial class Desktops(MachineDirectory directory, IServiceProvi
 
     private async Task ListenAsync(Resident resident, GuestConnection guest, CancellationToken ct)
     {
-        using var watch = await GuestDesktopWatch.StartAsync(guest, idleMs: 0, ct);
+        using var watch = await GuestDesktopWatch.StartAsync(guest, idleMs: 0, clipboard: false, ct);
         while (await watch.NextAsync(ct) is { } told)
         {
             var reason = told.Event switch

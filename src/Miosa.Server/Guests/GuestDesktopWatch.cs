@@ -17,10 +17,10 @@ internal sealed class GuestDesktopWatch : IDisposable
 
     /// <summary>Completes when nothing that happens from now on is missed.</summary>
     /// <exception cref="GuestException">There is no desktop (<c>unsupported</c>), or it does not run.</exception>
-    public static async Task<GuestDesktopWatch> StartAsync(GuestConnection guest, int idleMs, CancellationToken ct)
+    public static async Task<GuestDesktopWatch> StartAsync(GuestConnection guest, int idleMs, bool clipboard, CancellationToken ct)
     {
         var call = await guest.OpenAsync(
-            GuestVerb.DesktopWatch, new DesktopWatchCall { IdleMs = idleMs }, GuestJson.Wire.DesktopWatchCall, takesData: true, ct);
+            GuestVerb.DesktopWatch, new DesktopWatchCall { IdleMs = idleMs, Clipboard = clipboard }, GuestJson.Wire.DesktopWatchCall, takesData: true, ct);
         var watch = new GuestDesktopWatch(call);
         try
         {

@@ -76,7 +76,6 @@ internal sealed class Clipboard
     public void Read(Action<byte[]?, bool> done)
     {
         const byte convertSelection = 24;
-        const byte deleteProperty = 19;
         if (_text is { } own)
         {
             done(own, false);
@@ -87,24 +86,15 @@ internal sealed class Clipboard
             done([], false);
             return;
         }
-        // The one before has been overtaken.
-        _reading?.Done(null, false);
         _reading = new Reading(done);
-        _x.Begin(deleteProperty).Int(_window).Int(_ours);
-        _x.End();
+        DeleteOurs();
         _x.Begin(convertSelection).Int(_window).Int(_clipboard).Int(_utf8).Int(_ours).Int(0);
         _x.End();
         _x.Flush();
     }
 
-    /// <summary>Gives up what is being read; true when something was.</summary>
-    public bool StopReading()
-    {
-        var reading = _reading;
-        _reading = null;
-        reading?.Done(null, false);
-        return reading is not null;
-    }
+    /// <summary>Gives up what is being read.</summary>
+    public void StopReading() => _reading = null;
 
     /// <summary>True when the event was one of the clipboard's.</summary>
     public bool Handle(byte[] packet)
@@ -206,8 +196,12 @@ internal sealed class Clipboard
         var property = XConnection.U32(packet, 8);
         if (window == _window)
         {
-            if (property == _ours && packet[16] != isDeleted && _reading is { IsInPieces: true })
+            if (property != _ours || packet[16] == isDeleted)
+                return true;
+            if (_reading is { IsInPieces: true })
                 TakePiece(_reading);
+            else if (_reading is null)
+                DeleteOurs(); // The rest of what was given up: some programs serve nobody else before they come to the end of it.
             return true;
         }
         var sending = packet[16] == isDeleted ? _sends.Find(one => one.Requestor == window && one.Property == property) : null;
@@ -245,11 +239,22 @@ internal sealed class Clipboard
     {
         var piece = Take(out _, out var isTooLong);
         if (isTooLong || reading.Text.Length + piece.Length > DesktopLimits.MaxTextBytes)
+        {
             Finish(reading, null, true);
+            DeleteOurs();
+        }
         else if (piece.Length == 0)
             Finish(reading, reading.Text.ToArray(), false);
         else
             reading.Text.Write(piece);
+    }
+
+    private void DeleteOurs()
+    {
+        const byte deleteProperty = 19;
+        _x.Begin(deleteProperty).Int(_window).Int(_ours);
+        _x.End();
+        _x.Flush();
     }
 
     private byte[] Take(out uint type, out bool isTooLong)

@@ -24,6 +24,9 @@ internal sealed unsafe class DesktopAgent : IDisposable
     private const int Output = 1;
     private const int LookMs = 1000;
     private const int ClipboardMs = 3000;
+
+    /// <summary>Nobody asked for it: those who ask for something must not wait long behind it.</summary>
+    private const int ClipboardSizeMs = 500;
     private const int MostSettleMs = 4000;
     private const int SettleStepMs = 30;
     private const int SettledAfter = 4;
@@ -45,7 +48,6 @@ internal sealed unsafe class DesktopAgent : IDisposable
     private bool _mustTellFocus;
     private bool _hasManager;
     private bool _windowsChanged;
-    private bool _clipboardChanged;
 
     private DesktopAgent(XConnection x)
     {
@@ -56,7 +58,7 @@ internal sealed unsafe class DesktopAgent : IDisposable
         _windows = new WindowList(x);
         _keyboard = new Keyboard(x, _input, _windows, _screen);
         _clipboard = new Clipboard(x);
-        _clipboard.Changed += () => _clipboardChanged = true;
+        _clipboard.Changed += () => Tell(new GuestDesktopEvent { Event = DesktopEvent.ClipboardChanged });
         x.SelectEvents(x.Root, propertyAndStructure);
         x.Sync();
         // An agent before this one may have died with a key held.
@@ -96,7 +98,6 @@ internal sealed unsafe class DesktopAgent : IDisposable
         {
             HandleEvents();
             LookAtWindows();
-            LookAtClipboard();
             _x.Flush();
             if (_x.HasEvents)
                 Libc.Poll(polled[..1], 0);
@@ -163,7 +164,12 @@ internal sealed unsafe class DesktopAgent : IDisposable
                 Answer(new Done(), GuestJson.Wire.Done);
                 return;
             case LinkOrder.GetClipboard:
-                GetClipboard();
+                var text = ReadClipboard(ClipboardMs);
+                Begin(JsonSerializer.SerializeToUtf8Bytes(new ClipboardReply { Size = text.Length }, GuestJson.Wire.ClipboardReply), text.Length);
+                Write(text);
+                return;
+            case LinkOrder.ClipboardSize:
+                Answer(new ClipboardReply { Size = ReadClipboard(ClipboardSizeMs).Length }, GuestJson.Wire.ClipboardReply);
                 return;
             case LinkOrder.SetClipboard:
                 _clipboard.Set(data.ToArray());
@@ -282,15 +288,13 @@ internal sealed unsafe class DesktopAgent : IDisposable
         _keyboard.Press(keysyms, call.Action is null or DesktopWord.Press or DesktopWord.Down, call.Action is null or DesktopWord.Press or DesktopWord.Up);
     }
 
-    private void GetClipboard()
+    private byte[] ReadClipboard(int timeoutMs)
     {
         var isDone = false;
         var isTooLong = false;
         byte[]? text = null;
-        // What is being read for an event is asked for again afterwards.
-        _clipboardChanged |= _clipboard.StopReading();
         _clipboard.Read((read, tooLong) => (isDone, isTooLong, text) = (true, tooLong, read));
-        var until = Environment.TickCount64 + ClipboardMs;
+        var until = Environment.TickCount64 + timeoutMs;
         while (!isDone && Environment.TickCount64 < until)
         {
             if (_x.NextEvent((int)Math.Max(0, until - Environment.TickCount64)) is { } packet)
@@ -303,8 +307,7 @@ internal sealed unsafe class DesktopAgent : IDisposable
         }
         if (isTooLong || text is null)
             throw new GuestFailure(GuestErrorCode.TooLarge, "the clipboard has more than " + DesktopLimits.MaxTextBytes + " bytes");
-        Begin(JsonSerializer.SerializeToUtf8Bytes(new ClipboardReply { Size = text.Length }, GuestJson.Wire.ClipboardReply), text.Length);
-        Write(text);
+        return text;
     }
 
     private void Resize(DesktopResizeCall call)
@@ -409,18 +412,6 @@ internal sealed unsafe class DesktopAgent : IDisposable
 
     private static GuestDesktopEvent About(string what, GuestWindow window) =>
         new() { Event = what, WindowId = window.Id, Pid = window.Pid, Title = window.Title, App = window.App };
-
-    private void LookAtClipboard()
-    {
-        if (!_clipboardChanged)
-            return;
-        _clipboardChanged = false;
-        _clipboard.Read((text, isTooLong) =>
-        {
-            if (text is not null || isTooLong)
-                Tell(new GuestDesktopEvent { Event = DesktopEvent.ClipboardChanged, SizeBytes = text?.Length });
-        });
-    }
 
     private static T Call<T>(ReadOnlySpan<byte> json, JsonTypeInfo<T> type) where T : class =>
         JsonSerializer.Deserialize(json, type) ?? throw GuestFailure.BadRequest("the order is null");
