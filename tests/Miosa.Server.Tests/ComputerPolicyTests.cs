@@ -59,6 +59,9 @@ public sealed class ComputerPolicyTests(OneComputer computer) : IClassFixture<On
     [InlineData("""{"rules":[{"effect":"allow","destination":"example.org"},{"effect":"deny","destination":"*"}]}""", "listed")]
     [InlineData("""{"rules":[{"effect":"allow","destination":"*"}],"default_effect":"deny"}""", "open")]
     [InlineData("""{"rules":[{"effect":"deny","destination":"10.0.0.0/8"}]}""", "open")]
+    [InlineData("""{"rules":[{"effect":"deny","destination":"evil.example"},{"effect":"allow","destination":"example.org"}],"default_effect":"deny"}""", "listed")]
+    [InlineData("""{"rules":[{"effect":"allow","destination":"203.0.113.0/24"},{"effect":"deny","destination":"evil.example"}],"default_effect":"deny"}""", "listed")]
+    [InlineData("""{"rules":[{"effect":"deny","destination":"169.254.169.254/32"},{"effect":"allow","destination":"example.org"}],"default_effect":"deny"}""", "listed")]
     public void A_policy_becomes_what_the_runtime_enforces(string policy, string mode)
     {
         var (egress, refusal) = NetworkPolicy.Read(new Fields((JsonObject)JsonNode.Parse(policy)!));
@@ -92,6 +95,8 @@ public sealed class ComputerPolicyTests(OneComputer computer) : IClassFixture<On
     [InlineData("""{"rules":[{"effect":"deny","destination":"example.org"}]}""", "rules[0]")]
     [InlineData("""{"rules":[{"effect":"allow","destination":"10.0.0.0/8"}],"default_effect":"deny"}""", "rules[0]")]
     [InlineData("""{"rules":[{"effect":"deny","destination":"203.0.113.7"},{"effect":"allow","destination":"203.0.113.0/24"}],"default_effect":"deny"}""", "rules[0]")]
+    [InlineData("""{"rules":[{"effect":"deny","destination":"evil.example"},{"effect":"allow","destination":"203.0.113.0/24"}],"default_effect":"deny"}""", "rules[0]")]
+    [InlineData("""{"rules":[{"effect":"deny","destination":"203.0.113.0/24"},{"effect":"allow","destination":"*.example.org"}],"default_effect":"deny"}""", "rules[0]")]
     public async Task What_cannot_be_enforced_is_refused_by_name(string policy, string field)
     {
         var refused = (await PutAsync(policy)).Expect(422);

@@ -153,12 +153,15 @@ internal static class NetworkPolicy
 
     private sealed record Rule(string Name, bool IsAllowed, bool IsAny, AddressRange? Range, string? Domain)
     {
-        /// <summary>Whether a destination may be meant by both; of a name and a range nobody can tell.</summary>
+        /// <summary>
+        /// Whether a destination may be meant by both. A name leads today into a range and tomorrow out of it, and whoever has the name decides that: of the
+        /// two it is always possible.
+        /// </summary>
         public bool Meets(Rule other) => (Range, other.Range, Domain, other.Domain) switch
         {
             ({ } mine, { } its, _, _) => mine.Contains(its) || its.Contains(mine),
             (_, _, { } mine, { } its) => mine == its || DomainPattern.Matches(mine, its) || DomainPattern.Matches(its, mine),
-            _ => false,
+            _ => true,
         };
     }
 }
