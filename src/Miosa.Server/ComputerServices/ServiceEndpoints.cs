@@ -42,23 +42,14 @@ internal sealed partial class ServiceEndpoints(ServiceSet services, ServiceKeepe
         if (admitted.Refusal is { } no)
             return Reply.Refuse(no);
         var row = draft with { MachineId = admitted.MachineId };
-        if (await services.AddAsync(row) is { } taken)
-            return Reply.Refuse(taken);
         try
         {
-            var process = await keeper.StartAsync(admitted.Guest, row, context.RequestAborted);
-            return Reply.One(keeper.View(row, process, isComputerRunning: true), WireJson.Default.ComputerService, 201);
+            var (process, taken) = await keeper.AddAsync(admitted.Guest, row, context.RequestAborted);
+            return taken is null ? Reply.One(keeper.View(row, process, isComputerRunning: true), WireJson.Default.ComputerService, 201) : Reply.Refuse(taken);
         }
         catch (GuestException e)
         {
-            // What cannot be started even once is not registered: its caller has to change it anyway.
-            await services.DeleteAsync(row);
             return Reply.Refuse(RefusalOf(e));
-        }
-        catch (OperationCanceledException)
-        {
-            await services.DeleteAsync(row);
-            throw;
         }
     }
 
@@ -110,10 +101,9 @@ internal sealed partial class ServiceEndpoints(ServiceSet services, ServiceKeepe
     private Task<IResult> RestartAsync(HttpContext context) => WithAsync(context, async (_, row) =>
         Told(await RunAsync(context, async guest =>
         {
-            await WantAsync(row, isWanted: false);
-            await keeper.StopAsync(guest, row, context.RequestAborted);
+            // Never unwanted meanwhile: a restart that is cut off leaves a service that is on.
             await WantAsync(row, isWanted: true);
-            return await keeper.StartAsync(guest, row, context.RequestAborted);
+            return await keeper.RestartAsync(guest, row, context.RequestAborted);
         }), row));
 
     private async Task LogsAsync(HttpContext context)

@@ -2,6 +2,7 @@ using System.Collections.Concurrent;
 using System.Net.Sockets;
 using Miosa.Guest;
 using Miosa.Server.Guests;
+using Miosa.Server.Host;
 using Miosa.Server.Lifecycle;
 
 namespace Miosa.Server.ComputerServices;
@@ -20,6 +21,9 @@ internal sealed partial class ServiceKeeper(
     private static readonly TimeSpan Steady = TimeSpan.FromSeconds(60);
 
     private static readonly TimeSpan LongestPause = TimeSpan.FromSeconds(30);
+
+    /// <summary>From so many ended processes on a guest forgets the oldest when it starts another.</summary>
+    private const int FullList = 255;
 
     /// <summary>By machine; the loop's own.</summary>
     private readonly Dictionary<string, Task> looking = [];
@@ -53,63 +57,122 @@ internal sealed partial class ServiceKeeper(
             {
                 troubles.TryRemove(row.Id, out _);
                 if (resident.Road is { } road)
-                    await StartAsync(await road.ConnectAsync(ct), resident, row, ct);
+                    await StartWantedAsync(await road.ConnectAsync(ct), resident, row, ct);
             }
             catch (Exception e) when (e is GuestException or SocketException or IOException or OperationCanceledException)
             {
                 // The computer itself is fine and answers; the service says that it failed.
-                troubles[row.Id] = new Trouble(0, e.Message);
+                troubles[row.Id] = new Trouble(1, e.Message) { At = time.GetUtcNow() };
                 NotStarted(log, row.Id, row.MachineId, e.Message);
             }
         }
     }
 
-    /// <summary>Starts it unless it runs.</summary>
-    public Task<GuestProcess> StartAsync(GuestConnection guest, ServiceRow row, CancellationToken ct) =>
-        directory.Find(row.MachineId) is { } resident
-            ? StartAsync(guest, resident, row, ct)
-            : throw new GuestException(GuestException.Disconnected, "the computer is gone");
-
-    private async Task<GuestProcess> StartAsync(GuestConnection guest, Resident resident, ServiceRow row, CancellationToken ct)
+    /// <summary>Registers a service and starts it. What cannot be started even once is not registered: its caller has to change it anyway.</summary>
+    public async Task<(GuestProcess? Process, Refusal? Refusal)> AddAsync(GuestConnection guest, ServiceRow row, CancellationToken ct)
     {
-        var turn = turns.GetOrAdd(row.Id, _ => new SemaphoreSlim(1));
-        await turn.WaitAsync(ct);
+        // In one turn, or a look starts what is taken back just then.
+        using var turn = await TurnAsync(row, ct);
+        if (await services.AddAsync(row) is { } taken)
+        {
+            Forget(row);
+            return (null, taken);
+        }
+        var isStarted = false;
         try
         {
-            if (await ProcessAsync(guest, row, ct) is { State: GuestProcessState.Running } present)
-                return present;
-            var defaults = CommandDefaults.Of(resident.Row);
-            var env = defaults.With(resident.Env(seal).Values).ToDictionary();
-            foreach (var (name, value) in seal.Open(row.SealedEnv).Values)
-                env[name] = value;
-            // Not cancelled half way: what was started and not told of would be started twice.
-            var process = await guest.StartProcessAsync(
-                new ProcessStartCall { Shell = row.Command, Cwd = row.WorkingDir ?? defaults.Folder, User = defaults.User, Env = env, Name = row.ProcessName }, CancellationToken.None);
-            Started(log, row.Id, row.MachineId);
-            return process;
+            var process = await RunAsync(guest, ResidentOf(row), row, ct);
+            isStarted = true;
+            return (process, null);
         }
         finally
         {
-            turn.Release();
+            if (!isStarted)
+            {
+                await services.DeleteAsync(row);
+                Forget(row);
+            }
         }
+    }
+
+    /// <summary>Starts it unless it runs.</summary>
+    public async Task<GuestProcess> StartAsync(GuestConnection guest, ServiceRow row, CancellationToken ct)
+    {
+        var resident = ResidentOf(row);
+        using var turn = await TurnAsync(row, ct);
+        return await ProcessAsync(guest, row, ct) is { State: GuestProcessState.Running } present ? present : await RunAsync(guest, resident, row, ct);
     }
 
     /// <summary>Ends it and everything it started; null when it never ran.</summary>
     public async Task<GuestProcess?> StopAsync(GuestConnection guest, ServiceRow row, CancellationToken ct)
     {
         troubles.TryRemove(row.Id, out _);
+        using var turn = await TurnAsync(row, ct);
+        return await EndAsync(guest, row, ct);
+    }
+
+    /// <summary>In one turn: nobody starts it in between. A caller that leaves when it has ended still gets it started.</summary>
+    public async Task<GuestProcess?> RestartAsync(GuestConnection guest, ServiceRow row, CancellationToken ct)
+    {
+        var resident = ResidentOf(row);
+        troubles.TryRemove(row.Id, out _);
+        using var turn = await TurnAsync(row, ct);
+        await EndAsync(guest, row, ct);
+        return await RunAsync(guest, resident, row, CancellationToken.None);
+    }
+
+    /// <summary>A boot's start: of what nobody has stopped or deleted since it began.</summary>
+    private async Task StartWantedAsync(GuestConnection guest, Resident resident, ServiceRow row, CancellationToken ct)
+    {
+        using var turn = await TurnAsync(row, ct);
+        if (services.Find(row.MachineId, row.Id) is { IsWanted: true } && await ProcessAsync(guest, row, ct) is not { State: GuestProcessState.Running })
+            await RunAsync(guest, resident, row, ct);
+    }
+
+    /// <summary>A look's start: of what is still wanted and has had no other process since the look.</summary>
+    private async Task StartAgainAsync(GuestConnection guest, Resident resident, ServiceRow row, int lastPid, CancellationToken ct)
+    {
+        using var turn = await TurnAsync(row, ct);
+        if (services.Find(row.MachineId, row.Id) is { IsKept: true } && (await ProcessAsync(guest, row, ct))?.Pid is var pid && (pid ?? 0) == lastPid)
+            await RunAsync(guest, resident, row, ct);
+    }
+
+    private async Task<GuestProcess> RunAsync(GuestConnection guest, Resident resident, ServiceRow row, CancellationToken ct)
+    {
+        ct.ThrowIfCancellationRequested();
+        var defaults = CommandDefaults.Of(resident.Row);
+        var env = defaults.With(resident.Env(seal).Values).ToDictionary();
+        foreach (var (name, value) in seal.Open(row.SealedEnv).Values)
+            env[name] = value;
+        // Not cancelled half way: what was started and not told of would be started twice.
+        var process = await guest.StartProcessAsync(
+            new ProcessStartCall { Shell = row.Command, Cwd = row.WorkingDir ?? defaults.Folder, User = defaults.User, Env = env, Name = row.ProcessName }, CancellationToken.None);
+        if (troubles.TryGetValue(row.Id, out var known))
+            troubles[row.Id] = known with { Reason = null };
+        Started(log, row.Id, row.MachineId);
+        return process;
+    }
+
+    private static async Task<GuestProcess?> EndAsync(GuestConnection guest, ServiceRow row, CancellationToken ct) =>
+        await ProcessAsync(guest, row, ct) is { State: GuestProcessState.Running } running
+            ? await guest.StopProcessAsync(running.Pid, CancellationToken.None)
+            : await ProcessAsync(guest, row, ct);
+
+    private Resident ResidentOf(ServiceRow row) => directory.Find(row.MachineId) ?? throw new GuestException(GuestException.Disconnected, "the computer is gone");
+
+    /// <summary>One start or stop of a service at a time.</summary>
+    private async Task<Turn> TurnAsync(ServiceRow row, CancellationToken ct)
+    {
         var turn = turns.GetOrAdd(row.Id, _ => new SemaphoreSlim(1));
         await turn.WaitAsync(ct);
-        try
-        {
-            return await ProcessAsync(guest, row, ct) is { State: GuestProcessState.Running } running
-                ? await guest.StopProcessAsync(running.Pid, CancellationToken.None)
-                : await ProcessAsync(guest, row, ct);
-        }
-        finally
-        {
-            turn.Release();
-        }
+        return new Turn(turn);
+    }
+
+    /// <summary>The services of deleted computers, of which nothing can be made any more.</summary>
+    public async Task ForgetAsync(CancellationToken ct)
+    {
+        foreach (var row in await services.ForgetAsync(ct))
+            Forget(row);
     }
 
     public void Forget(ServiceRow row)
@@ -179,7 +242,8 @@ internal sealed partial class ServiceKeeper(
                     beginning.TryRemove(begun);
                 foreach (var machine in services.KeptMachines)
                 {
-                    if (!looking.ContainsKey(machine) && directory.Find(machine) is { Row.State: MachineState.Running } resident)
+                    // What the boot begins it also ends; a look would only come between.
+                    if (!looking.ContainsKey(machine) && !beginning.ContainsKey(machine) && directory.Find(machine) is { Row.State: MachineState.Running } resident)
                         looking[machine] = LookAsync(resident, stoppingToken);
                 }
             }
@@ -205,9 +269,9 @@ internal sealed partial class ServiceKeeper(
             var processes = await guest.ListProcessesAsync(patience.Token);
             foreach (var row in services.Of(resident.Row.Id).Where(row => row.IsKept))
             {
-                // A service that never ran is started by the boot or the call that wants it.
-                if (LastOf(processes, row) is { State: not GuestProcessState.Running } ended && IsFollowed(row.RestartPolicy, ended) && IsDue(row, ended))
-                    await StartAsync(guest, resident, row, patience.Token);
+                var last = LastOf(processes, row);
+                if (last is not { State: GuestProcessState.Running } && IsMissed(row, last, processes) && IsDue(row, last))
+                    await TryStartAgainAsync(guest, resident, row, last?.Pid ?? 0, patience.Token);
             }
         }
         catch (Exception e) when (e is GuestException or SocketException or IOException or OperationCanceledException)
@@ -222,17 +286,43 @@ internal sealed partial class ServiceKeeper(
         }
     }
 
+    private async Task TryStartAgainAsync(GuestConnection guest, Resident resident, ServiceRow row, int lastPid, CancellationToken ct)
+    {
+        try
+        {
+            await StartAgainAsync(guest, resident, row, lastPid, ct);
+        }
+        catch (GuestException e) when (e.Code is not (GuestException.Disconnected or GuestException.Protocol))
+        {
+            // The service's own fault, such as a folder that is gone: as if it had ended at once. The others are not to wait for it.
+            var known = troubles.GetValueOrDefault(row.Id) ?? new Trouble(0, null) { Pid = lastPid };
+            troubles[row.Id] = known with { QuickEnds = known.QuickEnds + 1, Reason = e.Message, At = time.GetUtcNow() };
+            NotStarted(log, row.Id, row.MachineId, e.Message);
+        }
+    }
+
+    /// <summary>
+    /// Whether one that does not run should. One that never ran, too: the server ended between the boot and it. In a list that is full it may have ended well and
+    /// been forgotten since.
+    /// </summary>
+    private bool IsMissed(ServiceRow row, GuestProcess? last, IReadOnlyList<GuestProcess> processes) =>
+        troubles.GetValueOrDefault(row.Id)?.Reason is not null
+        || (last is not null ? IsFollowed(row.RestartPolicy, last)
+            : row.RestartPolicy == ComputerServiceRestart.Always || processes.Count(process => process.State != GuestProcessState.Running) < FullList);
+
     /// <summary>Counts each end once, by its process.</summary>
-    private bool IsDue(ServiceRow row, GuestProcess ended)
+    private bool IsDue(ServiceRow row, GuestProcess? ended)
     {
         var known = troubles.GetValueOrDefault(row.Id) ?? new Trouble(0, null);
-        if (known.Pid != ended.Pid)
+        if (ended is not null && known.Pid != ended.Pid)
         {
             var ran = TimeSpan.FromMilliseconds(Math.Max(0, (ended.EndedMs ?? ended.StartedMs) - ended.StartedMs));
-            troubles[row.Id] = known = new Trouble(ran >= Steady ? 1 : known.QuickEnds + 1, null) { Pid = ended.Pid, At = time.GetUtcNow() };
+            troubles[row.Id] = new Trouble(ran >= Steady ? 1 : known.QuickEnds + 1, known.Reason) { Pid = ended.Pid, At = time.GetUtcNow() };
         }
-        return time.GetUtcNow() - known.At >= PauseAfter(known.QuickEnds);
+        return IsPauseOver(row);
     }
+
+    private bool IsPauseOver(ServiceRow row) => troubles.GetValueOrDefault(row.Id) is not { } known || time.GetUtcNow() - known.At >= PauseAfter(known.QuickEnds);
 
     private string StatusOf(ServiceRow row, GuestProcess? last, bool isComputerRunning)
     {
@@ -249,6 +339,11 @@ internal sealed partial class ServiceKeeper(
 
     private static async Task<GuestProcess?> ProcessAsync(GuestConnection guest, ServiceRow row, CancellationToken ct) =>
         LastOf(await guest.ListProcessesAsync(ct), row);
+
+    private sealed class Turn(SemaphoreSlim turn) : IDisposable
+    {
+        public void Dispose() => turn.Release();
+    }
 
     private sealed record Trouble(int QuickEnds, string? Reason)
     {

@@ -45,22 +45,30 @@ internal static class ServiceLog
         }
     }
 
-    /// <summary>The last lines of all processes together; gives the last process and how far it was told.</summary>
+    /// <summary>
+    /// The last lines of all processes together, at most as many as a log is read in one piece; without a number all of them, of which none is held. Gives the
+    /// last process and how far it was told.
+    /// </summary>
     private static async Task<(int Pid, long Position)> KeptAsync(Sse sse, GuestConnection guest, IReadOnlyList<GuestProcess> processes, int? tail)
     {
         var (pid, position) = (0, 0L);
-        // Only as many as are wanted are held.
-        var held = new Queue<ComputerLogLine>();
+        // The caller's number and the machine's lines are both without a limit; what is held is not.
+        var most = Math.Min(tail ?? 0, LogEndpoints.MaxLines);
+        var (held, characters) = (new Queue<ComputerLogLine>(), 0);
         foreach (var process in processes)
         {
             using var lines = await LogLines.KeptAsync(guest, process, sse.Ended);
             while (await lines.NextAsync(sse.Ended) is { } line)
             {
-                held.Enqueue(line);
                 if (tail is null)
-                    await SendAsync(sse, held.Dequeue());
-                else if (held.Count > tail)
-                    held.Dequeue();
+                {
+                    await SendAsync(sse, line);
+                    continue;
+                }
+                held.Enqueue(line);
+                characters += line.Line.Length;
+                while (held.Count > most || characters > LogEndpoints.MaxHeldCharacters)
+                    characters -= held.Dequeue().Line.Length;
             }
             (pid, position) = (process.Pid, lines.Position);
         }

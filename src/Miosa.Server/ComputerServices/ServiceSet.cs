@@ -1,6 +1,7 @@
 using System.Collections.Concurrent;
 using Microsoft.EntityFrameworkCore;
 using Miosa.Server.Host;
+using Miosa.Server.Lifecycle;
 using Miosa.Server.Storage;
 
 namespace Miosa.Server.ComputerServices;
@@ -76,6 +77,38 @@ internal sealed class ServiceSet(Database database) : IDisposable
         {
             await database.WriteAsync(db => db.Services.Where(s => s.Id == row.Id).ExecuteDelete(), CancellationToken.None);
             byMachine[row.MachineId] = [.. Of(row.MachineId).Where(other => other.Id != row.Id)];
+        }
+        finally
+        {
+            turn.Release();
+        }
+    }
+
+    /// <summary>
+    /// Deletes those of destroyed machines, with what is in their environment. A checkpoint hands them on to what is made of it: as long as there is one, they stay.
+    /// </summary>
+    public async Task<IReadOnlyList<ServiceRow>> ForgetAsync(CancellationToken ct)
+    {
+        await turn.WaitAsync(ct);
+        try
+        {
+            List<string> over = [];
+            await database.WriteAsync(
+                db =>
+                {
+                    over = [.. db.Machines
+                        .Where(m => m.State == MachineState.Destroyed && db.Services.Any(s => s.MachineId == m.Id) && !db.Snapshots.Any(s => s.SandboxId == m.Id))
+                        .Select(m => m.Id)];
+                    db.Services.Where(s => over.Contains(s.MachineId)).ExecuteDelete();
+                },
+                ct);
+            var forgotten = new List<ServiceRow>();
+            foreach (var machine in over)
+            {
+                if (byMachine.TryRemove(machine, out var rows))
+                    forgotten.AddRange(rows);
+            }
+            return forgotten;
         }
         finally
         {

@@ -1,6 +1,7 @@
 using Microsoft.EntityFrameworkCore;
 using Miosa.Runtime.Wire;
 using Miosa.Server.Audit;
+using Miosa.Server.ComputerServices;
 using Miosa.Server.Host;
 using Miosa.Server.Nodes;
 using Miosa.Server.Storage;
@@ -26,6 +27,7 @@ internal sealed partial class Reconciliation(
     Database database,
     Idempotency idempotency,
     AuditLog audit,
+    ServiceKeeper services,
     ServerSettings settings,
     TimeProvider time,
     ILogger<Reconciliation> log) : BackgroundService
@@ -145,12 +147,14 @@ internal sealed partial class Reconciliation(
     {
         await idempotency.ForgetOldAsync(ct);
         await audit.ForgetOldAsync(ct);
+        await services.ForgetAsync(ct);
         var limit = time.GetUtcNow().AddDays(-settings.EventDays);
         await database.WriteAsync(
             db =>
             {
                 db.Events.Where(e => e.At < limit).ExecuteDelete();
-                db.Machines.Where(m => m.State == MachineState.Destroyed && m.DestroyedAt < limit).ExecuteDelete();
+                // One with services has a checkpoint that hands them on: they would go with its row.
+                db.Machines.Where(m => m.State == MachineState.Destroyed && m.DestroyedAt < limit && !db.Services.Any(s => s.MachineId == m.Id)).ExecuteDelete();
             },
             ct);
     }

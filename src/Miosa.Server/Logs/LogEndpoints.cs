@@ -17,10 +17,10 @@ internal static class LogEndpoints
 {
     private const string Logs = "/computers/{computer_id}/logs";
     private const int DefaultLines = 100;
-    private const int MaxLines = 10_000;
+    internal const int MaxLines = 10_000;
 
     /// <summary>What is held while lines are put in order.</summary>
-    private const int MaxHeldCharacters = 4 << 20;
+    internal const int MaxHeldCharacters = 4 << 20;
 
     /// <summary>The latest ones; older ones that have all ended say nothing of now.</summary>
     private const int MaxProcesses = 64;
