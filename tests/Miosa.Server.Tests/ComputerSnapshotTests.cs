@@ -128,6 +128,49 @@ public sealed class ComputerSnapshotTests(OneComputer computer) : IClassFixture<
         Assert.Equal("then\n", await OneComputer.RunAsync(Api, id, "cat /root/file"));
     }
 
+    [Fact]
+    public async Task A_way_back_that_is_refused_is_not_gone_by_a_later_start()
+    {
+        using var own = computer.Platform.Api(await computer.Platform.NewKeyAsync(computer.Tenant));
+        var id = await own.NewComputerAsync(""","external_user_id":"full" """, "miosa-sandbox");
+        await OneComputer.RunAsync(own, id, "echo then > /root/file");
+        var snapshot = (await own.PostAsync($"computers/{id}/snapshots")).Expect(201).Text("id");
+        await OneComputer.RunAsync(own, id, "echo now > /root/file");
+        (await own.PostAsync($"computers/{id}/stop")).Expect(200);
+        (await own.PutAsync("quotas/external/full", """{"max_concurrent":1}""")).Expect(200);
+        var other = await own.NewComputerAsync(""","external_user_id":"full" """);
+        using (var stream = await own.EventsAsync($"computers/{id}/checkpoints/{snapshot}/restore/stream"))
+            Assert.Equal("failed", (await stream.ToEndAsync())[^1].Json.GetProperty("status").GetString());
+        Assert.Equal("stopped", await own.StatusAsync(id));
+        (await own.DeleteAsync($"computers/{other}")).Expect(200);
+        (await own.PostAsync($"computers/{id}/start")).Expect(200);
+        await own.UntilStatusAsync(id, "running");
+        Assert.Equal("now\n", await OneComputer.RunAsync(own, id, "cat /root/file"));
+        (await own.DeleteAsync($"computers/{id}/snapshots/{snapshot}")).Expect(200);
+        (await own.DeleteAsync($"computers/{id}")).Expect(200);
+    }
+
+    [Fact]
+    public async Task A_checkpoint_that_the_next_start_needs_cannot_be_deleted()
+    {
+        var id = await Api.NewComputerAsync(image: "miosa-sandbox");
+        await OneComputer.RunAsync(Api, id, "echo then > /root/file");
+        var snapshot = (await Api.PostAsync($"computers/{id}/snapshots")).Expect(201).Text("id");
+        // Its old disk is thrown away, and the new one cannot be made: nothing but the checkpoint is left.
+        var disk = Path.Combine(computer.Platform.RuntimeData, "snapshots", snapshot, "disk");
+        Directory.Move(disk, disk + "-away");
+        using (var stream = await Api.EventsAsync($"computers/{id}/checkpoints/{snapshot}/restore/stream"))
+            Assert.Equal("failed", (await stream.ToEndAsync())[^1].Json.GetProperty("status").GetString());
+        Assert.Equal("error", await Api.StatusAsync(id));
+        foreach (var path in (string[])[$"snapshots/{snapshot}", $"computers/{id}/snapshots/{snapshot}"])
+            (await Api.DeleteAsync(path)).Expect(409);
+        Directory.Move(disk + "-away", disk);
+        (await Api.PostAsync($"computers/{id}/start")).Expect(200);
+        await Miosa.Platform.Platform.UntilAsync("it runs", async () => await Api.StatusAsync(id) == "running");
+        Assert.Equal("then\n", await OneComputer.RunAsync(Api, id, "cat /root/file"));
+        (await Api.DeleteAsync($"snapshots/{snapshot}")).Expect(200);
+    }
+
     [Theory]
     [InlineData("""{"comment":7}""")]
     [InlineData("[]")]

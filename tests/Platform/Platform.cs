@@ -59,6 +59,9 @@ public sealed class Platform : IAsyncDisposable
     /// <summary>The folder of the server's database and keys.</summary>
     public string ServerData => state;
 
+    /// <summary>The folder of the machines' disks and of snapshots.</summary>
+    public string RuntimeData => data;
+
     public int ServerPid => server?.Id ?? throw new InvalidOperationException("the server does not run");
 
     /// <param name="suite">Names directories and the runtime instance: short, lower case, different for suites that may run at the same time.</param>

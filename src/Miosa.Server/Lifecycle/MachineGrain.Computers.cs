@@ -74,10 +74,20 @@ internal sealed partial class MachineGrain
             return MachineAnswer.No(Refusal.NotFound(MachineKind.Computer));
         if (resident.Row.State is not MachineState.Paused && await AskComputerAsync(resident, resident.Row, Want.Stop, "it goes back to a checkpoint") is { Code: not null } refused)
             return refused;
+        var former = resident.Row.RestoreFrom;
+        await SetRestoreAsync(resident, snapshot);
+        var answer = await BootAsync(resident, ComputerLifecycle.Decide(resident.Row.State, Want.Start), reason: null);
+        // Refused before anything was begun: an ordinary start later must not throw the disk away.
+        if (answer.Code is not null && resident.Row.State == MachineState.Paused)
+            await SetRestoreAsync(resident, former);
+        return answer;
+    }
+
+    private async Task SetRestoreAsync(Resident resident, string? snapshot)
+    {
         var row = Stamp(resident.Row with { RestoreFrom = snapshot }, resident);
         await events.CommitAsync(row, isNew: false, [], CancellationToken.None);
         Settle(resident, row);
-        return await BootAsync(resident, ComputerLifecycle.Decide(row.State, Want.Start), reason: null);
     }
 
     /// <summary>

@@ -66,9 +66,9 @@ internal sealed class ComputerSnapshotEndpoints(
 
     private Task<IResult> GetAsync(HttpContext context) => WithAsync(context, (_, row) => Task.FromResult(One(row)));
 
-    private Task<IResult> DeleteAsync(HttpContext context) => WithAsync(context, async (computer, row) =>
+    private Task<IResult> DeleteAsync(HttpContext context) => WithAsync(context, async (_, row) =>
     {
-        if (restores.IsNeeded(row.Id) || computer.RestoreFrom == row.Id)
+        if (restores.IsNeeded(row.Id))
             return Reply.Refuse(Refusal.Conflict("the computer goes back to this checkpoint: delete it when that has ended"));
         await snapshots.DeleteAsync(row);
         return One(row with { Status = ComputerSnapshotStatus.Deleted, UpdatedAt = time.GetUtcNow() });

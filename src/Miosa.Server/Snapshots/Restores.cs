@@ -8,7 +8,7 @@ namespace Miosa.Server.Snapshots;
 /// Computers on their way back to a checkpoint, one each at a time. A way goes on when who began it has left, and who asks for the same while it goes on joins it.
 /// A server that ends meanwhile leaves a computer whose row says what its disk is to become with the next start.
 /// </summary>
-internal sealed partial class Restores(Machines machines, SnapshotSet snapshots, TimeProvider time, ILogger<Restores> log)
+internal sealed partial class Restores(Machines machines, MachineDirectory directory, SnapshotSet snapshots, TimeProvider time, ILogger<Restores> log)
 {
     private static readonly TimeSpan LookEvery = TimeSpan.FromMilliseconds(200);
 
@@ -40,8 +40,12 @@ internal sealed partial class Restores(Machines machines, SnapshotSet snapshots,
         }
     }
 
-    /// <summary>Whether a computer is on its way to this checkpoint, which must not go then.</summary>
-    public bool IsNeeded(string snapshot) => ways.Values.Any(way => way.SnapshotId == snapshot && !way.IsOver);
+    /// <summary>
+    /// Whether a computer is on its way to this checkpoint, or is to go there with its next start, whose server ended or whose start failed meanwhile: its old
+    /// disk may be thrown away by then, and the checkpoint the only copy.
+    /// </summary>
+    public bool IsNeeded(string snapshot) =>
+        ways.Values.Any(way => way.SnapshotId == snapshot && !way.IsOver) || directory.All.Any(resident => resident.Row.RestoreFrom == snapshot);
 
     private async Task GoAsync(Machine computer, SnapshotRow row, Way way)
     {
@@ -80,6 +84,11 @@ internal sealed partial class Restores(Machines machines, SnapshotSet snapshots,
         {
             RestoreFailed(log, computer.Id, row.Id, e);
             way.Tell(ComputerSnapshotStatus.Failed, null, null, "the server failed; start the computer to try again");
+        }
+        finally
+        {
+            // After its last word: who reads it holds the way itself, and who comes from here on begins another.
+            ways.TryRemove(KeyValuePair.Create(computer.Id, way));
         }
     }
 
