@@ -132,6 +132,26 @@ public sealed class ComputerTenancyTests(Tenant tenant) : IClassFixture<Tenant>
         Assert.Empty(await AppsAsync(bare));
     }
 
+    [Fact]
+    public async Task An_application_that_is_selected_while_another_is_installed_is_not_lost()
+    {
+        var id = await Api.NewComputerAsync(image: "miosa-sandbox");
+        // An installation that takes as long as is needed here, and one that fails at once.
+        await OneComputer.RunAsync(Api, id, """
+            printf '#!/bin/sh\ntouch /tmp/looked; while [ ! -e /tmp/go ]; do sleep 0.1; done; exec /usr/bin/dpkg-query "$@"\n' > /usr/local/bin/dpkg-query
+            printf '#!/bin/sh\nexit 7\n' > /usr/local/bin/apt-get
+            chmod 755 /usr/local/bin/dpkg-query /usr/local/bin/apt-get
+            """);
+        (await Api.PatchAsync($"computers/{id}", """{"selected_apps":["git"]}""")).Expect(200);
+        await Miosa.Platform.Platform.UntilAsync("git is looked at", async () => await OneComputer.RunAsync(Api, id, "test -e /tmp/looked && echo yes || echo no") == "yes\n");
+        (await Api.PatchAsync($"computers/{id}", """{"selected_apps":["gimp","git"]}""")).Expect(200);
+        await OneComputer.RunAsync(Api, id, "touch /tmp/go");
+        await Miosa.Platform.Platform.UntilAsync("both were tried", async () => !(await AppsAsync(id)).ContainsValue("installing"));
+        var apps = await AppsAsync(id);
+        Assert.Equal(("failed", "installed"), (apps["gimp"], apps["git"]));
+        (await Api.DeleteAsync($"computers/{id}")).Expect(200);
+    }
+
     private async Task<Dictionary<string, string>> AppsAsync(string id) =>
         (await Api.GetAsync($"computers/{id}/apps")).Expect(200).Json.GetProperty("data").EnumerateArray().ToDictionary(a => a.GetProperty("id").GetString() ?? "", a => a.GetProperty("status").GetString() ?? "");
 }

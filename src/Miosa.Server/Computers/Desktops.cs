@@ -29,7 +29,7 @@ internal sealed partial class Desktops(MachineDirectory directory, IServiceProvi
 
     private static readonly TimeSpan InstallGrace = TimeSpan.FromMinutes(1);
 
-    /// <summary>Between two watches of one desktop.</summary>
+    /// <summary>Between two watches of one desktop, and between two of its news.</summary>
     private static readonly TimeSpan WatchAgainAfter = TimeSpan.FromSeconds(2);
 
     private const int MaxPicture = 64 * 1024 * 1024;
@@ -210,24 +210,24 @@ internal sealed partial class Desktops(MachineDirectory directory, IServiceProvi
     {
         await Task.Yield();
         var id = resident.Row.Id;
+        var isThrough = false;
         try
         {
-            var missing = AppCatalog.ReadMissing(resident.Row.MissingApps).ToDictionary();
-            foreach (var app in missing.Keys.Order(StringComparer.Ordinal).ToList())
+            var tried = new HashSet<string>(StringComparer.Ordinal);
+            // The row is read again for each: what is selected can be changed meanwhile.
+            while (AppCatalog.ReadMissing(resident.Row.MissingApps).Keys.Order(StringComparer.Ordinal).FirstOrDefault(app => !tried.Contains(app)) is { } app)
             {
+                tried.Add(app);
                 using var limit = CancellationTokenSource.CreateLinkedTokenSource(work.Ended);
                 // The machine itself ends the command at the limit; this is for one that does not.
                 limit.CancelAfter(InstallLimit + InstallGrace);
                 var reason = await InstallOneAsync(resident, app, limit.Token);
                 if (work.Ended.IsCancellationRequested)
                     return;
-                if (reason is null)
-                    missing.Remove(app);
-                else
-                    missing[app] = reason;
-                await GrainOf(id).AppsChanged(AppCatalog.MissingOf(missing));
+                await GrainOf(id).AppDone(app, reason);
                 AppDone(log, id, app, reason ?? "installed");
             }
+            isThrough = true;
         }
 #pragma warning disable CA1031 // The edge of a work of its own: the next start of the computer begins it again.
         catch (Exception e) when (e is not OperationCanceledException)
@@ -243,6 +243,9 @@ internal sealed partial class Desktops(MachineDirectory directory, IServiceProvi
         {
             installing.TryRemove(KeyValuePair.Create(id, work));
         }
+        // Selected after the last look, by a call that found this one still at work; or selected once more after it had been tried.
+        if (isThrough && !work.Ended.IsCancellationRequested && AppCatalog.ReadMissing(resident.Row.MissingApps).Values.Any(reason => reason.Length == 0))
+            InstallApps(id);
     }
 
     /// <summary>Null when it is there, else why not.</summary>
@@ -271,7 +274,8 @@ internal sealed partial class Desktops(MachineDirectory directory, IServiceProvi
         }
         catch (Exception e) when (e is GuestException or SocketException or IOException)
         {
-            return Cut(e.Message);
+            // Never empty: that is one still to be tried.
+            return $"was not installed: {Cut(e.Message)}";
         }
     }
 
@@ -336,6 +340,8 @@ internal sealed partial class Desktops(MachineDirectory directory, IServiceProvi
                 continue;
             DesktopTold(log, resident.Row.Id, reason);
             await GrainOf(resident.Row.Id).DesktopErred(reason);
+            // Or a machine sets the pace of the server's writes. What it tells meanwhile waits with it: the watch has flow control.
+            await Task.Delay(WatchAgainAfter, time, ct);
         }
     }
 

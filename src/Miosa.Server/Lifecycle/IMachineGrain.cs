@@ -35,8 +35,12 @@ internal interface IMachineGrain : IGrainWithStringKey
     /// <summary>Something of the desktop of a running computer failed, or was started again.</summary>
     ValueTask DesktopErred(string reason);
 
-    /// <summary>What is left of a computer's selected applications; null when all are there.</summary>
-    ValueTask<MachineAnswer> AppsChanged(string? missing);
+    /// <summary>
+    /// One of a computer's selected applications was installed, or not. Others may have been selected since it was begun, and this one no more: the row says
+    /// what is still missing, and only this one of it changes.
+    /// </summary>
+    /// <param name="reason">Why not; null when it is there. Never empty, which in the row is one still to be tried.</param>
+    ValueTask<MachineAnswer> AppDone(string app, string? reason);
 
     /// <summary>Puts a computer back to a checkpoint: it is stopped, its disk becomes a copy of the checkpoint's, and it boots.</summary>
     ValueTask<MachineAnswer> Restore(string snapshot);

@@ -58,11 +58,17 @@ internal sealed partial class MachineGrain
         Settle(resident, row);
     }
 
-    public async ValueTask<MachineAnswer> AppsChanged(string? missing)
+    public async ValueTask<MachineAnswer> AppDone(string app, string? reason)
     {
         if (directory.Find(MachineId) is not { Row: { IsComputer: true } old } resident)
             return MachineAnswer.No(Refusal.NotFound(MachineKind.Computer));
-        var row = Stamp(old with { MissingApps = missing }, resident);
+        var missing = AppCatalog.ReadMissing(old.MissingApps).ToDictionary();
+        // Nobody wants it any more.
+        if (!missing.Remove(app))
+            return MachineAnswer.Of(old);
+        if (reason is not null)
+            missing[app] = reason;
+        var row = Stamp(old with { MissingApps = AppCatalog.MissingOf(missing) }, resident);
         await events.CommitAsync(row, isNew: false, [], CancellationToken.None);
         Settle(resident, row);
         return MachineAnswer.Of(row);
