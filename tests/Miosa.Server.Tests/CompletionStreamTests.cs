@@ -54,6 +54,8 @@ public sealed class CompletionStreamTests(ModelServer server) : IClassFixture<Mo
     [InlineData("data: [1]\n\n")]
     [InlineData("data: {\"choices\":{}}\n\n")]
     [InlineData("data: {\"choices\":[{\"index\":0,\"delta\":{\"content\":\"\\ud800\"}}]}\n\n")]
+    [InlineData("data: {\"choices\":[{\"index\":0,\"delta\":{\"reasoning\":\"\\ud800\"}}]}\n\n")]
+    [InlineData("data: {\"choices\":[{\"index\":0,\"delta\":{\"own\":\"\\ud800\"}}]}\n\n")]
     [InlineData("data: {\"error\":{\"message\":\"out of memory\",\"code\":\"oom\"}}\n\n")]
     public async Task A_piece_that_is_none_becomes_an_error_and_the_end(string piece)
     {
@@ -104,6 +106,24 @@ public sealed class CompletionStreamTests(ModelServer server) : IClassFixture<Mo
         // Finished but for the mark at the end: nothing is missing.
         server.Provider.Streams("hasty", RecordedProvider.Good[..^1]);
         Assert.Equal("Hello, world", TextOf(await AskAsync("hasty")));
+    }
+
+    [Fact]
+    public async Task A_client_that_reads_slowly_is_not_taken_for_a_silent_provider()
+    {
+        // More than all buffers on the way hold.
+        var piece = RecordedProvider.Chunk(new string('x', 100_000));
+        server.Provider.Streams("hasty", [.. Enumerable.Repeat(piece, 120), RecordedProvider.Chunk("", "stop"), RecordedProvider.Done]);
+        using var request = new HttpRequestMessage(HttpMethod.Post, "intelligence/completions") { Content = new StringContent(Body("hasty"), Encoding.UTF8, "application/json") };
+        using var response = await server.Api.Http.SendAsync(request, HttpCompletionOption.ResponseHeadersRead);
+        // Two calls that end when the provider was silent for as long as it may: the reader above is slower than that.
+        server.Provider.Says("hasty", (context, _) => RecordedProvider.GoneAsync(context));
+        for (var i = 0; i < 2; i++)
+            Assert.Contains("did not answer", (await server.Api.PostAsync("intelligence/completions", Body("hasty"))).Expect(502).Text("message"), StringComparison.Ordinal);
+        var all = await response.Content.ReadAsStringAsync();
+        Assert.EndsWith("data: [DONE]\n\n", all, StringComparison.Ordinal);
+        Assert.DoesNotContain("PROVIDER_FAILED", all[^1000..], StringComparison.Ordinal);
+        await WellAsync("hasty", "hasty");
     }
 
     [Fact]

@@ -259,20 +259,110 @@ public sealed class CompletionTests(ModelServer server) : IClassFixture<ModelSer
         });
         var first = Ask("narrow");
         await entered.Task.WaitAsync(TimeSpan.FromSeconds(30));
-        var second = Ask("narrow");
-        // The second waits as soon as one more is refused.
-        Answer? third = null;
-        await Miosa.Platform.Platform.UntilAsync("the queue is full", async () =>
-        {
-            var one = Ask("narrow");
-            if (await Task.WhenAny(one, Task.Delay(TimeSpan.FromSeconds(2))) == one)
-                third = await one;
-            return third is { Status: 503 };
-        });
-        Assert.Contains("busy", third!.Text("message"), StringComparison.Ordinal);
+        // Which of the two waits is theirs to find out; only the other can be answered now.
+        var (second, third) = (Ask("narrow"), Ask("narrow"));
+        var full = await Task.WhenAny(second, third).WaitAsync(TimeSpan.FromSeconds(30));
+        Assert.Contains("busy", (await full).Expect(503).Text("message"), StringComparison.Ordinal);
         release.SetResult();
         (await first).Expect(200);
-        await second;
+        (await (full == second ? third : second)).Expect(200);
+    }
+
+    [Fact]
+    public async Task One_tenant_cannot_take_all_turns_and_places_of_a_provider()
+    {
+        var release = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
+        server.Provider.Says("shared", async (context, asked) =>
+        {
+            if (Encoding.UTF8.GetString(asked.Body).Contains("Hello", StringComparison.Ordinal))
+                await release.Task;
+            await RecordedProvider.WriteAsync(context, 200, RecordedProvider.Answer);
+        });
+        // Of two turns it has one, of four places two: two of five are refused.
+        var calls = Enumerable.Range(0, 5).Select(_ => Ask("shared")).ToList();
+        var refused = await Task.WhenAll(await AnyOfAsync(calls, 2));
+        Assert.All(refused, one => Assert.Contains("of one tenant 1 and 2", one.Expect(503).Text("message"), StringComparison.Ordinal));
+        using var other = new Api(server.Root, (await server.NewTenantAsync()).Key);
+        (await other.PostAsync("intelligence/completions", """{"model":"shared","prompt":"x"}""")).Expect(200);
+        Assert.Single(server.Provider.Of("shared"), asked => Encoding.UTF8.GetString(asked.Body).Contains("Hello", StringComparison.Ordinal));
+        release.SetResult();
+        Assert.All(await Task.WhenAll(calls), one => one.Expect(200));
+    }
+
+    [Fact]
+    public async Task Errors_inside_answers_long_answers_and_tries_of_one_call_do_not_leave_a_provider_alone()
+    {
+        server.Provider.Says("touchy", 200, """{"error":{"message":"cannot do this"}}""");
+        for (var i = 0; i < 6; i++)
+            Assert.Contains("cannot do this", (await Ask("touchy")).Expect(502).Text("message"), StringComparison.Ordinal);
+        server.Provider.Says("touchy", 500, "{}");
+        for (var i = 0; i < 2; i++)
+            (await Ask("touchy")).Expect(502);
+        server.Provider.Says("touchy", 200, RecordedProvider.Answer);
+        (await Ask("touchy")).Expect(200);
+
+        server.Provider.Says("brief", async (context, _) =>
+        {
+            await RecordedProvider.StreamAsync(context, "{");
+            await RecordedProvider.GoneAsync(context);
+        });
+        for (var i = 0; i < 6; i++)
+            Assert.Contains("in time", (await Ask("brief")).Expect(502).Text("message"), StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task The_others_may_call_again_as_soon_as_an_answer_begins()
+    {
+        server.Provider.Says("weary", 500, "{}");
+        for (var i = 0; i < 5; i++)
+            (await Ask("weary")).Expect(502);
+        var release = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
+        server.Provider.Says("weary", async (context, asked) =>
+        {
+            if (!asked.Json.GetProperty("stream").GetBoolean())
+            {
+                await RecordedProvider.WriteAsync(context, 200, RecordedProvider.Answer);
+                return;
+            }
+            await RecordedProvider.StreamAsync(context, RecordedProvider.Role);
+            await release.Task;
+            await RecordedProvider.StreamAsync(context, RecordedProvider.Done);
+        });
+        HttpResponseMessage? first = null;
+        await Miosa.Platform.Platform.UntilAsync("it is tried again", async () =>
+        {
+            using var request = new HttpRequestMessage(HttpMethod.Post, "intelligence/completions") { Content = new StringContent($$"""{"model":"weary","stream":true,{{Hello}}}""") };
+            var response = await server.Api.Http.SendAsync(request, HttpCompletionOption.ResponseHeadersRead);
+            if (response.StatusCode == HttpStatusCode.OK)
+                first = response;
+            else
+                response.Dispose();
+            return first is not null;
+        });
+        (await Ask("weary")).Expect(200);
+        release.SetResult();
+        using (first)
+            Assert.EndsWith("data: [DONE]\n\n", await first!.Content.ReadAsStringAsync(), StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task What_fails_for_one_tenant_alone_leaves_the_provider_to_the_others()
+    {
+        server.Provider.Says("dear", (context, asked) => Encoding.UTF8.GetString(asked.Body).Contains("poison", StringComparison.Ordinal)
+            ? RecordedProvider.WriteAsync(context, 500, "{}", ("Retry-After", "60"))
+            : RecordedProvider.WriteAsync(context, 200, RecordedProvider.Answer));
+        using var bad = new Api(server.Root, (await server.NewTenantAsync()).Key);
+        for (var i = 0; i < 5; i++)
+            (await bad.PostAsync("intelligence/completions", """{"model":"dear","prompt":"poison"}""")).Expect(502);
+        (await bad.PostAsync("intelligence/completions", """{"model":"dear","prompt":"poison"}""")).Expect(503);
+        (await Ask("dear")).Expect(200);
+    }
+
+    [Fact]
+    public async Task A_refusal_that_is_no_proper_JSON_is_told_without_its_words()
+    {
+        server.Provider.Says("dear", 400, """{"error":{"message":"one"},"error":{"message":"two"}}""");
+        Assert.DoesNotContain("two", (await Ask("dear")).Expect(422).Text("message"), StringComparison.Ordinal);
     }
 
     [Fact]
@@ -293,6 +383,19 @@ public sealed class CompletionTests(ModelServer server) : IClassFixture<ModelSer
         await leave.CancelAsync();
         await gone.Task.WaitAsync(TimeSpan.FromSeconds(30));
         await Assert.ThrowsAnyAsync<OperationCanceledException>(() => call);
+    }
+
+    /// <summary>The first that are answered; they are taken out of the list.</summary>
+    private static async Task<List<Task<Answer>>> AnyOfAsync(List<Task<Answer>> calls, int count)
+    {
+        var ended = new List<Task<Answer>>();
+        while (ended.Count < count)
+        {
+            var one = await Task.WhenAny(calls).WaitAsync(TimeSpan.FromSeconds(30));
+            calls.Remove(one);
+            ended.Add(one);
+        }
+        return ended;
     }
 
     private Task<Answer> Ask(string model) => server.Api.PostAsync("intelligence/completions", $$"""{"model":"{{model}}",{{Hello}}}""");

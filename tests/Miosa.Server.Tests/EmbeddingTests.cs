@@ -117,6 +117,15 @@ public sealed class EmbeddingTests(ModelServer server) : IClassFixture<ModelServ
         }
     }
 
+    [Fact]
+    public async Task An_answer_with_more_numbers_than_we_take_is_refused()
+    {
+        var vector = "{\"embedding\":[" + string.Join(',', Enumerable.Repeat("0", 100_000)) + "]}";
+        server.Provider.Says("main", 200, $$"""{"data":[{{string.Join(',', Enumerable.Repeat(vector, 81))}}]}""");
+        var input = JsonSerializer.Serialize(Enumerable.Repeat("x", 81));
+        Assert.Contains("8000000 numbers", (await server.Api.PostAsync(Path, $$"""{"model":"vectors","input":{{input}}}""")).Expect(502).Text("message"), StringComparison.Ordinal);
+    }
+
     private static float[][] Matrix(Answer answer) =>
         [.. answer.Json.GetProperty("embeddings").EnumerateArray().Select(vector => vector.EnumerateArray().Select(v => v.GetSingle()).ToArray())];
 }

@@ -48,6 +48,10 @@ public sealed class ModelServer : IAsyncLifetime
               {"name":"hasty","kind":"openai","url":"{{{{provider.Url}}}}/hasty","timeout_sec":2,"retries":1,"models":{"hasty":"own-name"}},
               {"name":"narrow","kind":"openai","url":"{{{{provider.Url}}}}/narrow","concurrency":1,"queue":1,"models":{"narrow":"own-name"}},
               {"name":"broken","kind":"openai","url":"{{{{provider.Url}}}}/broken","retries":0,"models":{"broken":"own-name"}},
+              {"name":"shared","kind":"openai","url":"{{{{provider.Url}}}}/shared","concurrency":2,"queue":4,"models":{"shared":"own-name"}},
+              {"name":"touchy","kind":"openai","url":"{{{{provider.Url}}}}/touchy","retries":2,"models":{"touchy":"own-name"}},
+              {"name":"weary","kind":"openai","url":"{{{{provider.Url}}}}/weary","retries":0,"models":{"weary":"own-name"}},
+              {"name":"brief","kind":"openai","url":"{{{{provider.Url}}}}/brief","retries":0,"total_sec":0.3,"models":{"brief":"own-name"}},
               {"name":"gone","kind":"openai","url":"http://127.0.0.1:9","retries":1,"models":{"gone":"own-name"}},
               {"name":"local","kind":"ollama","url":"{{{{provider.Url}}}}","models":{"llama":"llama3.2"}},
               {"name":"cloud","kind":"azure","url":"{{{{provider.Url}}}}/cloud","key":"stored","models":{"gpt":"my deployment"}},
@@ -79,6 +83,9 @@ public sealed class ModelServer : IAsyncLifetime
         await app.StartAsync();
         admin = new Admin(database, TimeProvider.System);
     }
+
+    /// <summary>Ends the server as an operator does, with time for what is under way; its services are there still.</summary>
+    public Task StopAsync() => app?.StopAsync() ?? Task.CompletedTask;
 
     public async Task<(string Tenant, string Key)> NewTenantAsync(params string[] scopes)
     {

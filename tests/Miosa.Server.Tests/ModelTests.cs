@@ -54,6 +54,7 @@ public sealed class ModelTests(ModelServer server) : IClassFixture<ModelServer>
     [InlineData("""{"providers":[{"name":"a","kind":"openai","url":"http://x","models":{}}]}""", "models")]
     [InlineData("""{"providers":[{"name":"a","kind":"openai","url":"http://x","models":{"m":"m"},"timeout":3}]}""", "timeout")]
     [InlineData("""{"providers":[{"name":"a","kind":"openai","url":"http://x","models":{"m":"m"},"concurrency":0}]}""", "concurrency")]
+    [InlineData("""{"providers":[{"name":"a","kind":"openai","url":"http://x","models":{"m":"m"},"concurrency":2,"per_tenant":3}]}""", "per_tenant")]
     [InlineData("""{"providers":[{"name":"a","kind":"openai","url":"http://x","models":{"m":{"type":"image"}}}]}""", "type")]
     [InlineData("""{"providers":[{"name":"a","kind":"openai","url":"http://x","models":{"miosa-embed-small":"m"}}]}""", "miosa-embed-small")]
     [InlineData("""{"providers":[{"name":"a","kind":"openai","url":"http://x","models":{"m":"m"}},{"name":"b","kind":"openai","url":"http://x","models":{"m":"m"}}]}""", "\"m\"")]
@@ -72,22 +73,55 @@ public sealed class ModelTests(ModelServer server) : IClassFixture<ModelServer>
         var breaker = new Breaker(time);
         for (var i = 0; i < Breaker.FailuresInARow; i++)
         {
-            Assert.Null(breaker.Enter());
-            breaker.Failed();
+            Assert.Null(breaker.Enter("a"));
+            breaker.Ended("a", isGood: false);
         }
-        Assert.Equal(Breaker.LeftAlone, breaker.Enter());
+        Assert.Equal(Breaker.LeftAlone, breaker.Enter("a"));
         time.Advance(Breaker.LeftAlone);
-        Assert.Null(breaker.Enter());
-        Assert.NotNull(breaker.Enter());
-        breaker.Failed();
-        Assert.Equal(Breaker.LeftAlone, breaker.Enter());
+        Assert.Null(breaker.Enter("a"));
+        Assert.NotNull(breaker.Enter("a"));
+        breaker.Ended("a", isGood: false);
+        Assert.Equal(Breaker.LeftAlone, breaker.Enter("a"));
         time.Advance(Breaker.LeftAlone);
-        Assert.Null(breaker.Enter());
-        breaker.Abandoned();
-        Assert.Null(breaker.Enter());
-        breaker.Succeeded();
-        Assert.Null(breaker.Enter());
-        Assert.Null(breaker.Enter());
+        Assert.Null(breaker.Enter("a"));
+        breaker.Ended("a", isGood: null);
+        Assert.Null(breaker.Enter("a"));
+        // Its answer begins: the others need not wait for its end, and the next failure closes the door again.
+        breaker.Answers();
+        Assert.Null(breaker.Enter("a"));
+        Assert.Null(breaker.Enter("a"));
+        breaker.Ended("a", isGood: false);
+        Assert.Equal(Breaker.LeftAlone, breaker.Enter("a"));
+        time.Advance(Breaker.LeftAlone);
+        Assert.Null(breaker.Enter("a"));
+        breaker.Ended("a", isGood: true);
+        Assert.Null(breaker.Enter("a"));
+        Assert.Null(breaker.Enter("a"));
+    }
+
+    [Fact]
+    public void Failures_of_one_tenant_leave_a_provider_alone_for_it_and_those_of_several_for_all()
+    {
+        var breaker = new Breaker(new Microsoft.Extensions.Time.Testing.FakeTimeProvider());
+        for (var i = 0; i < 10; i++)
+            breaker.Ended("a", isGood: false);
+        Assert.NotNull(breaker.Wait("a"));
+        Assert.Null(breaker.Wait("b"));
+        breaker.Ended("b", isGood: false);
+        Assert.Null(breaker.Wait("c"));
+        breaker.Ended("b", isGood: false);
+        Assert.NotNull(breaker.Wait("c"));
+    }
+
+    [Theory]
+    [InlineData("", 4, 32)]
+    [InlineData(",\"concurrency\":1,\"queue\":1", 1, 1)]
+    [InlineData(",\"concurrency\":4,\"queue\":10,\"per_tenant\":4", 4, 10)]
+    [InlineData(",\"concurrency\":4,\"queue\":10,\"per_tenant\":1", 1, 3)]
+    public void Half_of_a_provider_is_one_tenant_s_unless_the_file_says_otherwise(string more, int running, int waiting)
+    {
+        var turns = ProviderConfig.Parse(System.Text.Encoding.UTF8.GetBytes($$$"""{"providers":[{"name":"a","kind":"openai","url":"http://x","models":{"m":"m"}{{{more}}}}]}"""))[0].Turns;
+        Assert.Equal((running, waiting), (turns.OfOne, turns.WaitingOfOne));
     }
 
     private static List<string> Ids(Answer list) => [.. list.Expect(200).Json.GetProperty("data").EnumerateArray().Select(model => model.GetProperty("id").GetString() ?? "")];

@@ -1,7 +1,9 @@
 using System.Text.Json;
+using Microsoft.Extensions.DependencyInjection;
 using Miosa.Platform;
 using Miosa.Server.Credits;
 using Miosa.Server.Host;
+using Miosa.Server.Storage;
 
 namespace Miosa.Server.Tests;
 
@@ -68,6 +70,82 @@ public sealed class ModelUsageTests(ModelServer server) : IClassFixture<ModelSer
     }
 
     [Fact]
+    public async Task Thoughts_are_counted_where_the_provider_does_not_count()
+    {
+        using var api = new Api(server.Root, (await server.NewTenantAsync()).Key);
+        server.Provider.Streams(
+            "dear",
+            RecordedProvider.Role,
+            """data: {"choices":[{"index":0,"delta":{"reasoning":"Let me th"}}]}""" + "\n\n",
+            """data: {"choices":[{"index":0,"delta":{"reasoning_content":"ink","reasoning":"ink"}}]}""" + "\n\n",
+            RecordedProvider.Done);
+        (await api.PostAsync("intelligence/completions", """{"model":"dear","messages":[{"role":"user","content":"How do you do?"}],"stream":true}""")).Expect(200);
+        Assert.Equal((4L, 3L), await UsedAsync(api));
+    }
+
+    [Theory]
+    [InlineData("completions", """{"model":"dear","messages":[{"role":"user","content":"How do you do?"}]}""", 4)]
+    [InlineData("completions", """{"model":"dear","messages":[{"role":"user","content":"How do you do?"}],"stream":true}""", 4)]
+    [InlineData("embeddings", """{"model":"vectors","input":["How do you do?"]}""", 4)]
+    [InlineData("embeddings", """{"model":"vectors","input":[[1,2,3],[4,5]]}""", 5)]
+    public async Task A_caller_who_leaves_before_the_answer_pays_for_what_the_provider_was_sent(string operation, string body, long tokens)
+    {
+        using var api = new Api(server.Root, (await server.NewTenantAsync()).Key);
+        var came = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
+        foreach (var name in (string[])["dear", "main"])
+        {
+            server.Provider.Says(name, (context, _) =>
+            {
+                came.TrySetResult();
+                return RecordedProvider.GoneAsync(context);
+            });
+        }
+        using var leave = new CancellationTokenSource();
+        using var content = new StringContent(body);
+        var call = api.Http.PostAsync("intelligence/" + operation, content, leave.Token);
+        await came.Task.WaitAsync(TimeSpan.FromSeconds(30));
+        await leave.CancelAsync();
+        await Assert.ThrowsAnyAsync<OperationCanceledException>(() => call);
+        Assert.Equal((tokens, 0L), await UsedAsync(api));
+    }
+
+    [Fact]
+    public async Task A_call_that_the_end_of_the_server_cuts_is_written_down_before_it_ends()
+    {
+        await using var provider = await RecordedProvider.StartAsync();
+        await using var ending = new ModelServer();
+        await ending.StartAsync($$$$"""{"providers":[{"name":"a","kind":"openai","url":"{{{{provider.Url}}}}/a","models":{"m":{"type":"embedding"}}}]}""", new ServerSettings());
+        using var api = new Api(ending.Root, (await ending.NewTenantAsync()).Key);
+        var came = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
+        provider.Says("a", (context, _) =>
+        {
+            came.TrySetResult();
+            return RecordedProvider.GoneAsync(context);
+        });
+        var call = api.PostAsync("intelligence/embeddings", """{"model":"m","input":"How do you do?"}""");
+        await came.Task.WaitAsync(TimeSpan.FromSeconds(30));
+        await ending.StopAsync();
+        (await call).Expect(503);
+        var rows = ending.Services.GetRequiredService<Database>().ReadRows(transaction => transaction.Rows("SELECT TokensIn, IsEstimated FROM model_usage", row => (row.GetInt64(0), row.GetBoolean(1))).ToList());
+        Assert.Equal([(4L, true)], rows);
+    }
+
+    [Fact]
+    public async Task A_cap_holds_at_once_and_what_was_spent_after_two_seconds()
+    {
+        using var api = new Api(server.Root, (await server.NewTenantAsync()).Key);
+        const string Call = """{"model":"dear","messages":[{"role":"user","content":"x"}],"user":"gina"}""";
+        (await api.PutAsync("quotas/external/gina", """{"max_credit_cents":100}""")).Expect(200);
+        server.Provider.Says("dear", 200, """{"choices":[{"index":0,"message":{"content":"x"}}],"usage":{"prompt_tokens":1000000,"completion_tokens":0}}""");
+        (await api.PostAsync("intelligence/completions", Call)).Expect(200);
+        await Miosa.Platform.Platform.UntilAsync("the cap is reached", async () => (await api.PostAsync("intelligence/completions", Call)).Status == 402, TimeSpan.FromSeconds(5));
+        (await api.PutAsync("quotas/external/gina", """{"max_credit_cents":100000000}""")).Expect(200);
+        (await api.PostAsync("intelligence/completions", Call)).Expect(200);
+        (await api.PutAsync("quotas/external/gina", """{"max_credit_cents":0}""")).Expect(200);
+        (await api.PostAsync("intelligence/completions", Call)).Expect(402);
+    }
+
+    [Fact]
     public async Task A_key_that_acts_for_one_user_pays_for_that_user_alone()
     {
         var token = (await server.Api.PostAsync("api-keys/scoped", """{"external_user_id":"carol","scopes":["intelligence:use"]}""")).Expect(201).Text("token");
@@ -93,6 +171,18 @@ public sealed class ModelUsageTests(ModelServer server) : IClassFixture<ModelSer
         (await server.Api.PutAsync("quotas/external/eve", """{"max_credit_cents":0}""")).Expect(200);
         Assert.Equal("INSUFFICIENT_CREDITS", (await server.Api.PostAsync("intelligence/embeddings", """{"model":"miosa-embed-small","input":"x","user":"eve"}""")).Expect(402).Code);
         (await server.Api.PostAsync("intelligence/embeddings", """{"model":"miosa-embed-small","input":"x","user":"frank"}""")).Expect(200);
+    }
+
+    /// <summary>The tokens of the tenant, once there are some.</summary>
+    private static async Task<(long In, long Out)> UsedAsync(Api api)
+    {
+        var exact = default(JsonElement);
+        await Miosa.Platform.Platform.UntilAsync("it is counted", async () =>
+        {
+            exact = (await api.GetAsync("usage/summary")).Expect(200).Json.GetProperty("exact");
+            return exact.GetProperty("tokens_in").GetInt64() + exact.GetProperty("tokens_out").GetInt64() > 0;
+        });
+        return (exact.GetProperty("tokens_in").GetInt64(), exact.GetProperty("tokens_out").GetInt64());
     }
 
     private static (long In, long Out, long Cost) Figures(JsonElement exact) =>

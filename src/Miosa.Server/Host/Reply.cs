@@ -23,13 +23,13 @@ internal static class Reply
     public static IResult Envelope<T>(T value, JsonTypeInfo<T> type, int status = 200)
     {
         var merged = Merged(value, type);
-        return new JsonReply([.. merged.AsSpan(0, merged.Length - 1), .. ",\"success\":true,\"message\":null}"u8], status);
+        return new JsonReply((byte[])[.. merged.AsSpan(0, merged.Length - 1), .. ",\"success\":true,\"message\":null}"u8], status);
     }
 
     public static IResult Bare<T>(T value, JsonTypeInfo<T> type, int status = 200) => new JsonReply(Bytes(value, type), status);
 
     /// <summary>A body that is JSON already.</summary>
-    public static IResult Made(byte[] json) => new JsonReply(json, 200);
+    public static IResult Made(ReadOnlyMemory<byte> json) => new JsonReply(json, 200);
 
     public static IResult List<T>(Page<T> page, JsonTypeInfo<Page<T>> type) => new JsonReply(Bytes(page, type), 200);
 
@@ -91,17 +91,17 @@ internal static class Reply
         return buffer;
     }
 
-    private static async Task WriteAsync(HttpContext context, byte[] body, int status)
+    private static async Task WriteAsync(HttpContext context, ReadOnlyMemory<byte> body, int status)
     {
         context.Response.StatusCode = status;
         context.Response.ContentType = Json;
         context.Response.ContentLength = body.Length;
-        context.Features.Get<AuditCall>()?.Answered(status, body);
+        context.Features.Get<AuditCall>()?.Answered(status, body.Span);
         if (!HttpMethods.IsHead(context.Request.Method))
             await context.Response.Body.WriteAsync(body, context.RequestAborted);
     }
 
-    private sealed class JsonReply(byte[] body, int status) : IResult
+    private sealed class JsonReply(ReadOnlyMemory<byte> body, int status) : IResult
     {
         public Task ExecuteAsync(HttpContext httpContext) => WriteAsync(httpContext, body, status);
     }

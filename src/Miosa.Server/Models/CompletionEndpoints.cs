@@ -45,14 +45,16 @@ internal sealed class CompletionEndpoints(ModelCalls calls, Shutdown shutdown)
         }
         var shape = new CompletionShape(route.Model.Name, request.IsPrompt, request.WantsUsage, request.EstimatedTokens, calls.Time.GetUtcNow());
         using var end = CancellationTokenSource.CreateLinkedTokenSource(context.RequestAborted, shutdown.Late);
-        var opening = provider.OpenAsync(operation, route.Model.Upstream, body, request.For.TenantId, end.Token);
+        var call = new ProviderCall(operation, route.Model.Upstream, body, request.For.TenantId);
+        var opening = provider.OpenAsync(call, end.Token);
         if (request.IsStream)
-            await new CompletionStream(context, calls, route, request.For, shape).RunAsync(opening);
+            await new CompletionStream(context, calls, route, request.For, shape, call).RunAsync(opening);
         else
-            await (await AnswerAsync(context, opening, route, request, shape)).ExecuteAsync(context);
+            await (await AnswerAsync(context, opening, route, request, shape, call)).ExecuteAsync(context);
     }
 
-    private async Task<IResult> AnswerAsync(HttpContext context, Task<(Upstream? Answer, Refusal? Refusal)> opening, ModelRoute route, CompletionRequest request, CompletionShape shape)
+    private async Task<IResult> AnswerAsync(
+        HttpContext context, Task<(Upstream? Answer, Refusal? Refusal)> opening, ModelRoute route, CompletionRequest request, CompletionShape shape, ProviderCall call)
     {
         var outcome = Outcomes.Cancelled;
         try
@@ -64,12 +66,11 @@ internal sealed class CompletionEndpoints(ModelCalls calls, Shutdown shutdown)
                 outcome = Outcomes.Refused;
                 return Reply.Refuse(refusal ?? Refusal.Internal());
             }
-            outcome = Outcomes.Failed;
             var whole = await answer.ReadAllAsync(MaxAnswer);
             try
             {
                 var read = CompletionShape.Parse(whole);
-                if (CompletionShape.IsError(read, out var says))
+                if (CompletionShape.IsError(read, out var says, out _))
                     throw answer.Failed(says);
                 var reply = Reply.Bare(shape.Whole(read), WireJson.Default.JsonObject);
                 answer.Succeeded();
@@ -83,6 +84,7 @@ internal sealed class CompletionEndpoints(ModelCalls calls, Shutdown shutdown)
         }
         catch (UpstreamException e)
         {
+            outcome = Outcomes.Failed;
             return Reply.Refuse(e.Refusal);
         }
         catch (OperationCanceledException) when (!context.RequestAborted.IsCancellationRequested)
@@ -91,8 +93,7 @@ internal sealed class CompletionEndpoints(ModelCalls calls, Shutdown shutdown)
         }
         finally
         {
-            var isGood = outcome == Outcomes.Good;
-            await calls.EndedAsync(request.For, route, outcome, isGood ? shape.TokensIn : 0, isGood ? shape.TokensOut : 0, shape.IsEstimated);
+            await calls.EndedAsync(request.For, route, outcome, call.IsSent ? shape.TokensIn : 0, call.IsSent ? shape.TokensOut : 0, shape.IsEstimated);
         }
     }
 }

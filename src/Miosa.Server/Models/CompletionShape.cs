@@ -14,6 +14,9 @@ internal sealed class CompletionShape(string model, bool isText, bool wantsUsage
     /// <summary>Of one call; what a provider claims beyond is not believed.</summary>
     private const long MaxTokens = 10_000_000;
 
+    private static readonly string[] Thoughts = ["reasoning", "reasoning_content", "thinking"];
+    private static readonly string[] Structured = ["tool_calls", "function_call"];
+
     private static readonly JsonDocumentOptions Options = new() { AllowDuplicateProperties = false, MaxDepth = 64 };
 
     private readonly string id = Ids.New(isText ? "cmpl" : "chatcmpl");
@@ -21,15 +24,15 @@ internal sealed class CompletionShape(string model, bool isText, bool wantsUsage
     private long? tokensOut;
     private long characters;
 
-    public long TokensIn => tokensIn ?? (HasAnswer ? estimatedIn : 0);
+    public long TokensIn => tokensIn ?? estimatedIn;
 
     public long TokensOut => tokensOut ?? CompletionRequest.TokensOf(characters);
 
     /// <summary>The provider did not count.</summary>
     public bool IsEstimated => tokensIn is null;
 
-    /// <summary>Something of an answer came.</summary>
-    public bool HasAnswer { get; private set; }
+    /// <summary>Something of an answer came, or the provider counted.</summary>
+    public bool IsUsed { get; private set; }
 
     /// <summary>A choice has told its end.</summary>
     public bool IsFinished { get; private set; }
@@ -39,13 +42,15 @@ internal sealed class CompletionShape(string model, bool isText, bool wantsUsage
         JsonNode.Parse(json.Span, documentOptions: Options) as JsonObject ?? throw new JsonException("not an object");
 
     /// <summary>What it says went wrong, if it says that.</summary>
-    public static bool IsError(JsonObject answer, out string? message)
+    public static bool IsError(JsonObject answer, out string? message, out string? code)
     {
-        message = null;
+        (message, code) = (null, null);
         if (answer["error"] is not { } error)
             return false;
         if ((error is JsonObject nested ? nested["message"] : error) is JsonValue value && value.TryGetValue(out string? text))
             message = text;
+        if (error is JsonObject told && told["code"] is JsonValue name && name.TryGetValue(out string? known))
+            code = known;
         return true;
     }
 
@@ -54,7 +59,7 @@ internal sealed class CompletionShape(string model, bool isText, bool wantsUsage
     {
         foreach (var choice in Choices(answer))
         {
-            HasAnswer = true;
+            IsUsed = true;
             var text = TextOf(choice, "message", out var other);
             characters += (text?.Length ?? 0) + other;
             choice["text"] ??= text ?? "";
@@ -79,7 +84,7 @@ internal sealed class CompletionShape(string model, bool isText, bool wantsUsage
         {
             count++;
             var text = TextOf(choice, "delta", out var other);
-            HasAnswer |= text is { Length: > 0 } || other > 0;
+            IsUsed |= text is { Length: > 0 } || other > 0;
             characters += (text?.Length ?? 0) + other;
             // One string at the top can tell one choice only.
             if (count == 1)
@@ -113,13 +118,18 @@ internal sealed class CompletionShape(string model, bool isText, bool wantsUsage
     private static IEnumerable<JsonObject> Choices(JsonObject answer) =>
         answer["choices"] is JsonArray choices && choices.All(choice => choice is JsonObject) ? choices.OfType<JsonObject>() : throw new JsonException("no list of choices");
 
-    /// <param name="other">Characters that are no text: of calls of tools.</param>
+    /// <param name="other">Characters that were made and are no text of the answer: thoughts, refusals, calls of tools.</param>
     private static string? TextOf(JsonObject choice, string place, out int other)
     {
         var inner = choice[place] as JsonObject;
-        other = inner?["tool_calls"] is { } calls ? calls.ToJsonString().Length : 0;
-        return (inner?["content"] ?? choice["text"]) is JsonValue value && value.TryGetValue(out string? text) ? text : null;
+        other = Structured.Sum(name => inner?[name] is { } calls ? calls.ToJsonString().Length : 0)
+            // Some providers send the same thoughts under two names.
+            + Thoughts.Max(name => StringOf(inner?[name])?.Length ?? 0)
+            + (StringOf(inner?["refusal"])?.Length ?? 0);
+        return StringOf(inner?["content"] ?? choice["text"]);
     }
+
+    private static string? StringOf(JsonNode? node) => node is JsonValue value && value.TryGetValue(out string? text) ? text : null;
 
     private void Count(JsonNode? usage)
     {
@@ -127,6 +137,7 @@ internal sealed class CompletionShape(string model, bool isText, bool wantsUsage
             return;
         tokensIn = Number(usage["prompt_tokens"]) ?? tokensIn;
         tokensOut = Number(usage["completion_tokens"]) ?? tokensOut;
+        IsUsed |= tokensIn > 0 || tokensOut > 0;
     }
 
     private static long? Number(JsonNode? node) => node is JsonValue value && value.TryGetValue(out long number) ? Math.Clamp(number, 0, MaxTokens) : null;

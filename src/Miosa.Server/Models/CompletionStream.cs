@@ -10,7 +10,7 @@ namespace Miosa.Server.Models;
 /// out with the provider's first byte, or after ten seconds without one. 2. Each piece leaves when it comes. 3. Whatever ends it early is told in a
 /// last piece. 4. When the client is gone the provider's connection is closed at once. 5. What was used is charged in every case.
 /// </summary>
-internal sealed class CompletionStream(HttpContext context, ModelCalls calls, ModelRoute route, Attribution whose, CompletionShape shape)
+internal sealed class CompletionStream(HttpContext context, ModelCalls calls, ModelRoute route, Attribution whose, CompletionShape shape, ProviderCall call)
 {
     /// <summary>Some clients wait for the head no longer than 30 seconds, and a long prompt may take longer to its first token.</summary>
     private static readonly TimeSpan HeadWithin = TimeSpan.FromSeconds(10);
@@ -48,12 +48,25 @@ internal sealed class CompletionStream(HttpContext context, ModelCalls calls, Mo
         }
         finally
         {
-            await CloseAsync(opening);
-            if (sse is not null)
-                await sse.DisposeAsync();
-            await calls.EndedAsync(whose, route, outcome, shape.TokensIn, shape.TokensOut, shape.IsEstimated);
+            await EndAsync(opening, sse);
+        }
+    }
+
+    private async Task EndAsync(Task<(Upstream? Answer, Refusal? Refusal)> opening, Sse? sse)
+    {
+        await CloseAsync(opening);
+        try
+        {
+            // Before the stream is closed, which waits for a client that reads slowly.
+            var isCharged = call.IsSent || shape.IsUsed;
+            await calls.EndedAsync(whose, route, outcome, isCharged ? shape.TokensIn : 0, shape.TokensOut, shape.IsEstimated);
             if (toFirst is { } first)
                 calls.Streamed(route, first, calls.Time.GetElapsedTime(begun) - first, shape.TokensOut);
+        }
+        finally
+        {
+            if (sse is not null)
+                await sse.DisposeAsync();
         }
     }
 
@@ -109,8 +122,8 @@ internal sealed class CompletionStream(HttpContext context, ModelCalls calls, Mo
                 }
                 if (data.Span.SequenceEqual("[DONE]"u8))
                     break;
-                if (ChunkOf(answer, data) is { } chunk)
-                    await sse.SendAsync(FrameOf(chunk));
+                if (FrameOf(answer, data) is { } frame)
+                    await sse.SendAsync(frame);
             }
             answer.Succeeded();
             outcome = Outcomes.Good;
@@ -127,17 +140,19 @@ internal sealed class CompletionStream(HttpContext context, ModelCalls calls, Mo
         }
     }
 
-    private JsonObject? ChunkOf(Upstream answer, ReadOnlyMemory<byte> data)
+    /// <summary>The piece as it is passed on; null when the caller has no use for it.</summary>
+    private ReadOnlyMemory<byte>? FrameOf(Upstream answer, ReadOnlyMemory<byte> data)
     {
         try
         {
             var piece = CompletionShape.Parse(data);
-            if (CompletionShape.IsError(piece, out var says))
+            if (CompletionShape.IsError(piece, out var says, out _))
                 throw answer.Failed(says);
             var (chunk, text) = shape.Chunk(piece);
             if (text.Length > 0)
                 toFirst ??= calls.Time.GetElapsedTime(begun);
-            return chunk;
+            // Written here: half of a surrogate pair, in whatever field, is found no earlier. The cast keeps null from becoming an empty frame.
+            return chunk is null ? (ReadOnlyMemory<byte>?)null : FrameOf(chunk);
         }
         catch (Exception e) when (e is JsonException or InvalidOperationException)
         {

@@ -4,9 +4,10 @@ using Miosa.Server.Host;
 namespace Miosa.Server.Models;
 
 /// <summary>Vectors of texts: of the model in this process, or of a provider's.</summary>
-internal sealed class EmbeddingEndpoints(ModelCalls calls, EmbeddedModel embedded)
+internal sealed class EmbeddingEndpoints(ModelCalls calls, EmbeddedModel embedded, Shutdown shutdown)
 {
     private const int MaxAnswer = 128 * 1024 * 1024;
+    private const int MaxError = 64 * 1024;
 
     public async Task<IResult> CreateAsync(HttpContext context)
     {
@@ -46,25 +47,37 @@ internal sealed class EmbeddingEndpoints(ModelCalls calls, EmbeddedModel embedde
         {
             return Reply.Refuse(Refusal.BadRequest("the body has text that is not valid Unicode: an escaped half of a surrogate pair"));
         }
-        var (opened, refusal) = await provider.OpenAsync("embeddings", route.Model.Upstream, body, request.For.TenantId, context.RequestAborted);
-        using var answer = opened;
-        if (answer is null)
-        {
-            await calls.EndedAsync(request.For, route, Outcomes.Refused, 0, 0, isEstimated: false);
-            return Reply.Refuse(refusal ?? Refusal.Internal());
-        }
+        // A call that goes on while the server stops is cut in time to be written down.
+        using var end = CancellationTokenSource.CreateLinkedTokenSource(context.RequestAborted, shutdown.Late);
+        var call = new ProviderCall("embeddings", route.Model.Upstream, body, request.For.TenantId);
+        var outcome = Outcomes.Cancelled;
+        long? counted = null;
         try
         {
-            var (vectors, counted) = Read(answer, await answer.ReadAllAsync(MaxAnswer), request.Count);
+            var (opened, refusal) = await provider.OpenAsync(call, end.Token);
+            using var answer = opened;
+            if (answer is null)
+            {
+                outcome = Outcomes.Refused;
+                return Reply.Refuse(refusal ?? Refusal.Internal());
+            }
+            (var vectors, counted) = Read(answer, await answer.ReadAllAsync(MaxAnswer), request.Count);
             answer.Succeeded();
-            var tokens = counted ?? request.EstimatedTokens;
-            await calls.EndedAsync(request.For, route, Outcomes.Good, tokens, 0, counted is null);
-            return Reply.Made(EmbeddingAnswer.Write(route.Model.Name, vectors, request.IsBase64, tokens));
+            outcome = Outcomes.Good;
+            return Reply.Made(EmbeddingAnswer.Write(route.Model.Name, vectors, request.IsBase64, counted ?? request.EstimatedTokens));
         }
         catch (UpstreamException e)
         {
-            await calls.EndedAsync(request.For, route, Outcomes.Failed, 0, 0, isEstimated: false);
+            outcome = Outcomes.Failed;
             return Reply.Refuse(e.Refusal);
+        }
+        catch (OperationCanceledException) when (!context.RequestAborted.IsCancellationRequested)
+        {
+            return Reply.Refuse(Refusal.Unavailable("the server stops; send the call again"));
+        }
+        finally
+        {
+            await calls.EndedAsync(request.For, route, outcome, call.IsSent ? counted ?? request.EstimatedTokens : 0, 0, counted is null);
         }
     }
 
@@ -74,9 +87,26 @@ internal sealed class EmbeddingEndpoints(ModelCalls calls, EmbeddedModel embedde
         {
             return EmbeddingAnswer.Read(json, count);
         }
-        catch (JsonException e)
+        catch (Exception e) when (e is JsonException or InvalidOperationException)
         {
-            throw answer.Faulty($"sent no vectors that can be read ({e.Message.TrimEnd('.')})");
+            throw IsError(json, out var says) ? answer.Failed(says) : answer.Faulty($"sent no vectors that can be read ({e.Message.TrimEnd('.')})");
+        }
+        catch (OverflowException e)
+        {
+            throw answer.TooMuch($"sent {e.Message}");
+        }
+    }
+
+    private static bool IsError(ReadOnlyMemory<byte> json, out string? says)
+    {
+        says = null;
+        try
+        {
+            return json.Length <= MaxError && CompletionShape.IsError(CompletionShape.Parse(json), out says, out _);
+        }
+        catch (Exception e) when (e is JsonException or InvalidOperationException)
+        {
+            return false;
         }
     }
 }

@@ -25,7 +25,7 @@ internal sealed record EmbeddingRequest
     public required IReadOnlyList<string>? Texts { get; init; }
 
     /// <summary>A guess, for when the provider does not count.</summary>
-    public long EstimatedTokens => Math.Max(1, Texts?.Sum(text => CompletionRequest.TokensOf(text.Length)) ?? Count);
+    public long EstimatedTokens => Math.Max(1, Texts?.Sum(text => CompletionRequest.TokensOf(text.Length)) ?? Numbers(body["input"]));
 
     public static (EmbeddingRequest? Request, Refusal? Refusal) Read(Fields fields, Caller caller, WorkspaceSet workspaces)
     {
@@ -85,6 +85,8 @@ internal sealed record EmbeddingRequest
                 return (null, 0);
         }
     }
+
+    private static long Numbers(JsonNode? input) => input is JsonArray many ? many.Sum(Numbers) : 1;
 
     private static bool IsNumber(JsonNode? node) => node?.GetValueKind() == JsonValueKind.Number;
 }

@@ -50,7 +50,7 @@ internal sealed class EventLines(Upstream upstream)
                 (looked, end, start) = (looked - start, end - start, 0);
             }
             if (end == buffer.Length)
-                Array.Resize(ref buffer, buffer.Length < MaxLine ? buffer.Length * 2 : throw upstream.Faulty($"sent a line of more than {MaxLine} bytes"));
+                Array.Resize(ref buffer, buffer.Length < MaxLine ? buffer.Length * 2 : throw upstream.TooMuch($"sent a line of more than {MaxLine} bytes"));
             var count = await upstream.ReadAsync(buffer.AsMemory(end));
             end += count;
             isOver = count == 0;

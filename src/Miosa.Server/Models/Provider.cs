@@ -34,7 +34,7 @@ internal sealed partial class Provider : IDisposable
     public Provider(ProviderConfig config, ProviderSecrets secrets, ModelMetrics metrics, TimeProvider time, ILogger<Provider> log)
     {
         (this.config, this.secrets, this.metrics, this.time, this.log) = (config, secrets, metrics, time, log);
-        turns = new Turns(config.Concurrency, config.Queue);
+        turns = new Turns(config.Turns, time);
         breaker = new Breaker(time);
         http = new HttpClient(new SocketsHttpHandler
         {
@@ -54,135 +54,131 @@ internal sealed partial class Provider : IDisposable
 
     public string Name => config.Name;
 
-    /// <param name="operation">Such as <c>chat/completions</c>.</param>
-    public async Task<(Upstream? Answer, Refusal? Refusal)> OpenAsync(string operation, string model, byte[] body, string tenant, CancellationToken ct)
+    public async Task<(Upstream? Answer, Refusal? Refusal)> OpenAsync(ProviderCall call, CancellationToken ct)
     {
-        var (key, missing) = await secrets.OfAsync(config, tenant, ct);
+        var (key, missing) = await secrets.OfAsync(config, call.Tenant, ct);
         if (missing is not null)
             return (null, missing);
-        if (breaker.Wait is { } alone)
+        if (breaker.Wait(call.Tenant) is { } alone)
             return (null, LeftAlone(alone));
-        if (!await turns.EnterAsync(config.Silence, change => metrics.Waiting(config.Name, change), ct))
-            return (null, Refusal.Unavailable($"the provider \"{config.Name}\" is busy: {config.Concurrency} calls run and {config.Queue} may wait"));
+        if (!await turns.EnterAsync(call.Tenant, config.Silence, change => metrics.Waiting(config.Name, change), ct))
+            return (null, Busy());
         metrics.Running(config.Name, 1);
         Upstream? answer = null;
         try
         {
-            (answer, var refusal) = await TryAsync(operation, model, body, key, ct);
+            (answer, var refusal) = await TryAsync(call, key, ct);
             return (answer, refusal);
         }
         finally
         {
             if (answer is null)
-                Left();
+                Left(call);
         }
     }
 
     /// <summary>The turn is free again.</summary>
-    public void Left()
+    public void Left(ProviderCall call)
     {
         metrics.Running(config.Name, -1);
-        turns.Leave();
+        turns.Leave(call.Tenant);
     }
 
-    /// <summary>How an answer ended: good, failed, or, with null, given up by the caller.</summary>
-    public void Ended(bool? isGood)
-    {
-        switch (isGood)
-        {
-            case true:
-                breaker.Succeeded();
-                break;
-            case false:
-                breaker.Failed();
-                break;
-            default:
-                breaker.Abandoned();
-                break;
-        }
-    }
+    /// <summary>How an answer ended: good, failed, or, with null, in a way that says nothing about the provider.</summary>
+    public void Ended(ProviderCall call, bool? isGood) => breaker.Ended(call.Tenant, isGood);
 
     public Refusal Broke(string says) => new(ErrorCodes.ProviderFailed, $"the provider \"{config.Name}\" {says}");
 
-    public void Dispose()
-    {
-        http.Dispose();
-        turns.Dispose();
-    }
+    public void Dispose() => http.Dispose();
 
-    private async Task<(Upstream? Answer, Refusal? Refusal)> TryAsync(string operation, string model, byte[] body, string? key, CancellationToken ct)
+    private async Task<(Upstream? Answer, Refusal? Refusal)> TryAsync(ProviderCall call, string? key, CancellationToken ct)
     {
-        for (var tries = 1; ; tries++)
+        if (breaker.Enter(call.Tenant) is { } alone)
+            return (null, LeftAlone(alone));
+        // However often it is tried, it is one call that fails.
+        var attempt = new Attempt();
+        try
         {
-            if (breaker.Enter() is { } alone)
-                return (null, LeftAlone(alone));
-            var (answer, refusal, pause) = await TryOnceAsync(operation, model, body, key, ct);
-            if (answer is not null)
-                return (answer, null);
-            if (pause is not { } wait || tries > config.Retries || wait > LongestPause)
+            for (var tries = 1; ; tries++)
             {
-                Refused(log, config.Name, operation, tries, refusal?.Code ?? "");
-                return (null, refusal);
+                attempt = await TryOnceAsync(call, key, ct);
+                if (attempt.Answer is not null)
+                    return (attempt.Answer, null);
+                if (attempt.Pause is not { } wait || tries > config.Retries || wait > LongestPause)
+                {
+                    Refused(log, config.Name, call.Operation, tries, attempt.Refusal?.Code ?? "");
+                    return (null, attempt.Refusal);
+                }
+                metrics.Retried(config.Name);
+                await Task.Delay(wait > TimeSpan.Zero ? wait : TimeSpan.FromSeconds(0.2 * Math.Pow(2, tries - 1) * (0.75 + (Random.Shared.NextDouble() / 2))), time, ct);
             }
-            metrics.Retried(config.Name);
-            await Task.Delay(wait > TimeSpan.Zero ? wait : TimeSpan.FromSeconds(0.2 * Math.Pow(2, tries - 1) * (0.75 + (Random.Shared.NextDouble() / 2))), time, ct);
+        }
+        finally
+        {
+            if (attempt.Answer is null)
+                Ended(call, attempt.IsGood);
         }
     }
 
-    /// <summary>A pause with the refusal says that another try makes sense; zero leaves its length to the caller.</summary>
-    private async Task<(Upstream? Answer, Refusal? Refusal, TimeSpan? Pause)> TryOnceAsync(string operation, string model, byte[] body, string? key, CancellationToken ct)
+    private async Task<Attempt> TryOnceAsync(ProviderCall call, string? key, CancellationToken ct)
     {
         var limit = new CallLimit(config.Silence, config.Total, time, ct);
         HttpResponseMessage? response = null;
         Upstream? answer = null;
-        var isTold = false;
         try
         {
-            using var request = Request(operation, model, body, key);
+            using var request = Request(call, key);
             response = await http.SendAsync(request, HttpCompletionOption.ResponseHeadersRead, limit.Token);
             limit.Restart();
-            var stream = await response.Content.ReadAsStreamAsync(limit.Token);
             if (!response.IsSuccessStatusCode)
             {
-                var said = Said(await ReadErrorAsync(stream, limit.Token), key);
-                var (refusal, pause) = Refuse(response, said, model);
+                call.IsSent = false;
+                var said = Said(await ReadErrorAsync(await response.Content.ReadAsStreamAsync(limit.Token), limit.Token), key);
+                var (refusal, pause) = Refuse(response, said, call.Model);
                 // What it was asked was at fault, or it has enough for now: it is well.
-                Ended(isGood: (int)response.StatusCode < 500);
-                isTold = true;
-                return (null, refusal, pause);
+                return new Attempt { Refusal = refusal, Pause = pause, IsGood = (int)response.StatusCode < 500 };
             }
+            breaker.Answers();
+            var stream = await response.Content.ReadAsStreamAsync(limit.Token);
             var first = new byte[FirstBytes];
             var count = await stream.ReadAsync(first, limit.Token);
-            limit.Restart();
+            limit.Pause();
             if (count == 0)
                 throw new IOException("an answer without a body");
-            answer = new Upstream(this, response, stream, limit, key, first.AsMemory(0, count));
-            return (answer, null, null);
+            answer = new Upstream(this, call, response, stream, limit, key, first.AsMemory(0, count));
+            return new Attempt { Answer = answer };
         }
-        catch (Exception e) when (!limit.IsLeft && (limit.IsOver || e is HttpRequestException or IOException))
+        catch (Exception e) when (limit.IsLeft && e is HttpRequestException or IOException)
         {
-            Ended(isGood: false);
-            isTold = true;
-            return limit.IsOver
-                // It may be at work on it: once more would be twice.
-                ? (null, Broke(string.Create(CultureInfo.InvariantCulture, $"did not answer for {config.Silence.TotalSeconds} seconds")), null)
-                : (null, Broke(e is HttpRequestException { HttpRequestError: HttpRequestError.ConnectionError or HttpRequestError.NameResolutionError } ? "cannot be reached" : "broke off before its answer"), TimeSpan.Zero);
+            throw new OperationCanceledException("the caller left", e, ct);
+        }
+        catch (Exception e) when (limit.IsOver && e is OperationCanceledException or HttpRequestException or IOException)
+        {
+            // It may be at work on it: once more would be twice.
+            return limit.IsTooLong
+                ? new Attempt { Refusal = Broke("did not answer in time") }
+                : new Attempt { Refusal = Broke(string.Create(CultureInfo.InvariantCulture, $"did not answer for {config.Silence.TotalSeconds} seconds")), IsGood = false };
+        }
+        // A connection that took too long to make is cancelled by the client's own clock.
+        catch (Exception e) when (!limit.IsLeft && e is OperationCanceledException or HttpRequestException or IOException)
+        {
+            call.IsSent = false;
+            var isThere = e is IOException or HttpRequestException { HttpRequestError: not (HttpRequestError.ConnectionError or HttpRequestError.NameResolutionError) };
+            return new Attempt { Refusal = Broke(isThere ? "broke off before its answer" : "cannot be reached"), Pause = TimeSpan.Zero, IsGood = false };
         }
         finally
         {
             if (answer is null)
             {
-                if (!isTold)
-                    Ended(isGood: null);
                 response?.Dispose();
                 limit.Dispose();
             }
         }
     }
 
-    private HttpRequestMessage Request(string operation, string model, byte[] body, string? key)
+    private HttpRequestMessage Request(ProviderCall call, string? key)
     {
-        var request = new HttpRequestMessage(HttpMethod.Post, AddressOf(operation, model)) { Content = new ByteArrayContent(body) };
+        var request = new HttpRequestMessage(HttpMethod.Post, AddressOf(call.Operation, call.Model)) { Content = call.Content() };
         request.Content.Headers.ContentType = new MediaTypeHeaderValue("application/json");
         if (key is not null && config.Kind == ProviderKind.Azure)
             request.Headers.TryAddWithoutValidation("api-key", key);
@@ -242,10 +238,9 @@ internal sealed partial class Provider : IDisposable
     {
         try
         {
-            var error = JsonNode.Parse(body)?["error"];
-            var text = error is JsonObject nested ? nested["message"] as JsonValue : error as JsonValue;
-            var code = error is JsonObject { } told && told["code"] is JsonValue value && value.TryGetValue(out string? name) ? name : null;
-            return (text is not null && text.TryGetValue(out string? message) ? Plain(message, key) : null, code is null ? null : Plain(code, key));
+            return CompletionShape.IsError(CompletionShape.Parse(body), out var text, out var code)
+                ? (text is null ? null : Plain(text, key), code is null ? null : Plain(code, key))
+                : (null, null);
         }
         catch (Exception e) when (e is JsonException or InvalidOperationException)
         {
@@ -261,9 +256,25 @@ internal sealed partial class Provider : IDisposable
         return text.Length <= MaxErrorText ? text : text[..MaxErrorText] + "…";
     }
 
+    private Refusal Busy() => Refusal.Unavailable(
+        $"the provider \"{config.Name}\" is busy: {config.Turns.AtOnce} calls run and {config.Turns.Waiting} may wait, of one tenant {config.Turns.OfOne} and {config.Turns.WaitingOfOne}");
+
     private Refusal LeftAlone(TimeSpan left) =>
         Refusal.Unavailable($"the provider \"{config.Name}\" failed {Breaker.FailuresInARow} times in a row and is left alone for a moment", (int)Math.Ceiling(left.TotalSeconds));
 
     [LoggerMessage(Level = LogLevel.Warning, Message = "provider {Provider}: {Operation} failed after {Tries} tries: {Code}")]
     private static partial void Refused(ILogger log, string provider, string operation, int tries, string code);
+
+    /// <summary>How one try went.</summary>
+    private readonly record struct Attempt
+    {
+        public Upstream? Answer { get; init; }
+        public Refusal? Refusal { get; init; }
+
+        /// <summary>Another try makes sense, after this long; zero leaves it to the caller.</summary>
+        public TimeSpan? Pause { get; init; }
+
+        /// <inheritdoc cref="Ended"/>
+        public bool? IsGood { get; init; }
+    }
 }

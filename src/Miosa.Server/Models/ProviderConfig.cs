@@ -62,7 +62,7 @@ internal sealed partial record ProviderConfig
     private const int MaxPrice = 1_000_000_000;
 
     private static readonly string[] Known =
-        ["name", "kind", "url", "key", "models", "timeout_sec", "total_sec", "concurrency", "queue", "retries", "api_version"];
+        ["name", "kind", "url", "key", "models", "timeout_sec", "total_sec", "concurrency", "queue", "per_tenant", "retries", "api_version"];
 
     private static readonly string[] KnownOfModel = ["upstream", "type", "context_length", "prompts", "token_in", "token_out"];
 
@@ -82,8 +82,17 @@ internal sealed partial record ProviderConfig
     public TimeSpan Total { get; init; } = TimeSpan.FromSeconds(1800);
     public int Concurrency { get; init; } = 8;
     public int Queue { get; init; } = 64;
+
+    /// <summary>The most calls of one tenant at once; null for half of all. Of the places of those that wait it has the same part.</summary>
+    public int? PerTenant { get; init; }
     public int Retries { get; init; } = 2;
     public string ApiVersion { get; init; } = "2024-10-21";
+
+    public TurnLimits Turns => new(
+        Concurrency,
+        Queue,
+        PerTenant ?? Math.Max(1, Concurrency / 2),
+        PerTenant is { } ofOne ? (int)Math.Ceiling((double)Queue * ofOne / Concurrency) : (Queue + 1) / 2);
 
     [GeneratedRegex(@"\A[a-z0-9][a-z0-9._-]{0,63}\z")]
     private static partial Regex ProviderName();
@@ -153,12 +162,14 @@ internal sealed partial record ProviderConfig
         var silence = fields.Number("timeout_sec", 0.1, 3600);
         var total = fields.Number("total_sec", 0.1, 86_400);
         var read = new ProviderConfig { Name = name ?? "", Kind = kind, Url = address, Key = source, KeyName = keyName, Models = models };
+        var concurrency = fields.Int("concurrency", 1, 10_000) ?? read.Concurrency;
         read = read with
         {
             Silence = silence is { } s ? TimeSpan.FromSeconds(s) : read.Silence,
             Total = total is { } t ? TimeSpan.FromSeconds(t) : read.Total,
-            Concurrency = fields.Int("concurrency", 1, 10_000) ?? read.Concurrency,
+            Concurrency = concurrency,
             Queue = fields.Int("queue", 0, 100_000) ?? read.Queue,
+            PerTenant = fields.Int("per_tenant", 1, concurrency),
             Retries = fields.Int("retries", 0, 10) ?? read.Retries,
             ApiVersion = fields.Text("api_version", 40) ?? read.ApiVersion,
         };

@@ -8,7 +8,7 @@ internal sealed class UpstreamException(Refusal refusal) : Exception(refusal.Mes
     public Refusal Refusal => refusal;
 }
 
-/// <summary>How long a call may be silent and last; the caller's leaving ends it at once.</summary>
+/// <summary>How long a call may be silent and last; the caller's leaving ends it at once. The silence is counted while the provider is waited for.</summary>
 internal sealed class CallLimit : IDisposable
 {
     private readonly TimeSpan silence;
@@ -34,8 +34,14 @@ internal sealed class CallLimit : IDisposable
     /// <summary>The caller left: whatever fails now is no fault of the provider.</summary>
     public bool IsLeft => caller.IsCancellationRequested;
 
-    /// <summary>Something came.</summary>
+    /// <summary>True when it was the whole that took too long, and the provider was not silent: what it was asked, or who reads it, may be the reason.</summary>
+    public bool IsTooLong => IsOver && !idle.IsCancellationRequested;
+
+    /// <summary>The provider is waited for.</summary>
     public void Restart() => idle.CancelAfter(silence);
+
+    /// <summary>Something came; until more is asked for, it is others who take their time.</summary>
+    public void Pause() => idle.CancelAfter(Timeout.InfiniteTimeSpan);
 
     public void Dispose()
     {
@@ -48,7 +54,10 @@ internal sealed class CallLimit : IDisposable
 /// <summary>The body of a provider's good answer while it comes, and the turn that the call holds. Its first bytes are here already: nothing is repeated after them.</summary>
 internal sealed class Upstream : IDisposable
 {
+    private const int FirstBuffer = 64 * 1024;
+
     private readonly Provider provider;
+    private readonly ProviderCall call;
     private readonly HttpResponseMessage response;
     private readonly Stream body;
     private readonly CallLimit limit;
@@ -57,12 +66,13 @@ internal sealed class Upstream : IDisposable
     private bool isToldOf;
     private bool isDisposed;
 
-    public Upstream(Provider provider, HttpResponseMessage response, Stream body, CallLimit limit, string? key, ReadOnlyMemory<byte> first) =>
-        (this.provider, this.response, this.body, this.limit, this.key, this.first) = (provider, response, body, limit, key, first);
+    public Upstream(Provider provider, ProviderCall call, HttpResponseMessage response, Stream body, CallLimit limit, string? key, ReadOnlyMemory<byte> first) =>
+        (this.provider, this.call, this.response, this.body, this.limit, this.key, this.first) = (provider, call, response, body, limit, key, first);
 
     public string? MediaType => response.Content.Headers.ContentType?.MediaType;
 
-    /// <exception cref="UpstreamException">It broke off or was silent for too long.</exception>
+    /// <exception cref="UpstreamException">It broke off, was silent for too long, or takes too long altogether.</exception>
+    /// <exception cref="OperationCanceledException">The caller left.</exception>
     public async ValueTask<int> ReadAsync(Memory<byte> buffer)
     {
         if (!first.IsEmpty)
@@ -74,14 +84,24 @@ internal sealed class Upstream : IDisposable
         }
         try
         {
-            var count = await body.ReadAsync(buffer, limit.Token);
             limit.Restart();
+            var count = await body.ReadAsync(buffer, limit.Token);
+            limit.Pause();
             return count;
+        }
+        catch (Exception e) when (limit.IsLeft && e is IOException or HttpRequestException)
+        {
+            throw new OperationCanceledException("the caller left", e, limit.Token);
         }
         catch (Exception e) when (!limit.IsLeft && (limit.IsOver || e is IOException or HttpRequestException))
         {
-            Tell(isGood: false);
-            throw new UpstreamException(provider.Broke(limit.IsOver ? "stopped sending its answer" : "broke off in its answer"));
+            Tell(limit.IsTooLong ? null : false);
+            throw new UpstreamException(provider.Broke(limit switch
+            {
+                { IsTooLong: true } => "did not come to the end of its answer in time",
+                { IsOver: true } => "stopped sending its answer",
+                _ => "broke off in its answer",
+            }));
         }
     }
 
@@ -89,12 +109,12 @@ internal sealed class Upstream : IDisposable
     /// <exception cref="UpstreamException">It broke off, was silent for too long, or sends more than that.</exception>
     public async Task<ReadOnlyMemory<byte>> ReadAllAsync(int most)
     {
-        var buffer = new System.Buffers.ArrayBufferWriter<byte>(8192);
+        var buffer = new System.Buffers.ArrayBufferWriter<byte>(FirstBuffer);
         while (await ReadAsync(buffer.GetMemory(4096)) is > 0 and var count)
         {
             buffer.Advance(count);
             if (buffer.WrittenCount > most)
-                throw Faulty($"sent an answer of more than {most} bytes");
+                throw TooMuch($"sent an answer of more than {most} bytes");
         }
         return buffer.WrittenMemory;
     }
@@ -106,8 +126,20 @@ internal sealed class Upstream : IDisposable
         return new UpstreamException(provider.Broke(says));
     }
 
-    /// <summary>It says itself that it failed; its words are shortened, and the key does not stand in them.</summary>
-    public UpstreamException Failed(string? words) => Faulty(words is null ? "failed" : $"failed: {Provider.Plain(words, key)}");
+    /// <summary>It sent more than we take: what it was asked may be the reason, so it is no failure of its own.</summary>
+    public UpstreamException TooMuch(string says)
+    {
+        Tell(isGood: null);
+        return new UpstreamException(provider.Broke(says));
+    }
+
+    /// <summary>It says itself that it failed, and may mean what it was asked; its words are shortened, and the key does not stand in them.</summary>
+    public UpstreamException Failed(string? words)
+    {
+        call.IsSent = false;
+        Tell(isGood: null);
+        return new UpstreamException(provider.Broke(words is null ? "failed" : $"failed: {Provider.Plain(words, key)}"));
+    }
 
     /// <summary>The answer is complete and good.</summary>
     public void Succeeded() => Tell(isGood: true);
@@ -117,17 +149,16 @@ internal sealed class Upstream : IDisposable
         if (isDisposed)
             return;
         isDisposed = true;
-        if (!isToldOf)
-            provider.Ended(isGood: null);
+        Tell(isGood: null);
         response.Dispose();
         limit.Dispose();
-        provider.Left();
+        provider.Left(call);
     }
 
-    private void Tell(bool isGood)
+    private void Tell(bool? isGood)
     {
         if (!isToldOf)
-            provider.Ended(isGood);
+            provider.Ended(call, isGood);
         isToldOf = true;
     }
 }

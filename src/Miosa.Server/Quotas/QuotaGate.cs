@@ -20,6 +20,8 @@ internal sealed class QuotaGate(Database database, QuotaSet quotas, MeterClock c
     private const long BytesPerGib = 1L << 30;
     private const int MibPerGib = 1024;
 
+    private readonly SpendingMemo memo = new(clock);
+
     /// <summary>The look before the work.</summary>
     public Refusal? Look(Machine machine) => database.ReadRows(transaction => Check(transaction, machine, []));
 
@@ -73,30 +75,36 @@ internal sealed class QuotaGate(Database database, QuotaSet quotas, MeterClock c
             if (disk && after.DiskMb > (long)mostGb * MibPerGib)
                 return Full(subject, Caps.StorageGb, mostGb, QuotaSet.Gib(bytes), $"may have no disk of {after.DiskMb} MiB: ask for a smaller disk_size_mb");
         }
-        return owns || runs ? CheckSpending(transaction, subject, caps) : null;
+        return owns || runs ? CheckSpending(transaction, subject, caps, known: null) : null;
     }
 
-    /// <summary>Whether what costs money and is no machine may begin: nobody in question has spent what he may, and credits are left if they must be.</summary>
+    /// <summary>
+    /// Whether what costs money and is no machine may begin: nobody in question has spent what he may, and credits are left if they must be. What was
+    /// spent in the last two seconds may not be in it (<see cref="SpendingMemo"/>).
+    /// </summary>
     public Refusal? LookAtSpending(string tenant, string? externalUser, string? workspace) => database.ReadRows(transaction => SubjectsOf(tenant, externalUser, workspace)
-        .Select(subject => CheckSpending(transaction, subject, CapsOf(transaction, subject))).FirstOrDefault(refusal => refusal is not null));
+        .Select(subject => CheckSpending(transaction, subject, CapsOf(transaction, subject), memo)).FirstOrDefault(refusal => refusal is not null));
 
     private Caps CapsOf(SqliteTransaction transaction, Subject subject) =>
         subject.Kind == QuotaSubject.Workspace ? WorkspaceSet.CapsOf(transaction, subject.TenantId, subject.Name) : quotas.CapsOf(transaction, subject.TenantId, subject.ExternalUserId);
 
-    private Refusal? CheckSpending(SqliteTransaction transaction, Subject subject, Caps caps)
+    private Refusal? CheckSpending(SqliteTransaction transaction, Subject subject, Caps caps, SpendingMemo? known)
     {
         if (caps.MaxCreditCents is { } mostCents)
         {
-            var spent = UsageSum.MicroCentsOf(QuotaSet.Spent(transaction, subject, clock.NowMs));
+            var spent = known is null ? Spent() : known.Spent(subject, Spent);
             if (Ledger.CreditsOf(spent) is var cents && cents >= mostCents)
                 return new Refusal(ErrorCodes.InsufficientCredits, $"{subject.Told} has spent {cents} cents this month and may spend {mostCents}", Details(subject, Caps.CreditCents, mostCents, cents));
         }
-        if (subject.Kind == QuotaSubject.Tenant && settings.CreditRule == CreditRules.Prepaid && Ledger.BalanceOf(transaction, subject.TenantId, clock.NowMs) is <= 0 and var left)
+        if (subject.Kind == QuotaSubject.Tenant && settings.CreditRule == CreditRules.Prepaid && (known is null ? Balance() : known.Balance(subject, Balance)) is <= 0 and var left)
         {
             var credits = Ledger.CreditsOf(left);
             return new Refusal(ErrorCodes.InsufficientCredits, $"no credits are left (balance {credits}): the server's administrator grants them", Details(subject, "balance", 0, credits));
         }
         return null;
+
+        long Spent() => UsageSum.MicroCentsOf(QuotaSet.Spent(transaction, subject, clock.NowMs));
+        long Balance() => Ledger.BalanceOf(transaction, subject.TenantId, clock.NowMs);
     }
 
     private static List<Subject> SubjectsOf(Machine machine) => SubjectsOf(machine.TenantId, machine.ExternalUserId, machine.WorkspaceId);
