@@ -3,7 +3,7 @@ using System.Globalization;
 namespace Miosa.Bench;
 
 /// <summary>
-/// A computer from nothing to its first screenshot (the warm pool holds sandboxes alone), against a sandbox of the same image in which the same X server, window manager, panel
+/// A computer from nothing to its first screenshot, cold and from the warm pool, against a sandbox of the same image in which the same X server, window manager, panel
 /// and wallpaper are started by hand, with <c>scrot</c> for the screenshot. And what an idle computer costs the host.
 /// </summary>
 internal static class DesktopCreateBench
@@ -40,20 +40,33 @@ internal static class DesktopCreateBench
 
     public static async Task RunAsync(Report report)
     {
-        await using var bed = await Bed.WithAsync(Image, "--pool-size", "0");
-        var (create, running, whole) = (new Times("  of it create (the call)"), new Times("  of it until running"), new Times("computer: create to first screenshot, cold"));
-        await ComputersAsync(bed, create, running, whole);
-        report.Add(whole);
-        report.Add(create);
-        report.Add(running);
-        await ByHandAsync(bed, whole, report);
-        await IdleAsync(bed, report);
+        await using (var bed = await Bed.WithAsync(Image, "--pool-size", "0"))
+        {
+            var whole = await ComputersAsync(bed, "cold", () => Task.CompletedTask, report);
+            await ByHandAsync(bed, whole, report);
+            await IdleAsync(bed, report);
+        }
+        await using (var bed = await Bed.WithAsync(Image, "--pool-size", "1", "--pool-max", "1"))
+            await ComputersAsync(bed, "warm pool", () => FullAsync(bed), report);
     }
 
-    private static async Task ComputersAsync(Bed bed, Times create, Times running, Times whole)
+    /// <summary>A computer waits, and a sandbox: nothing of the refill is in the figure, nor hidden by it.</summary>
+    private static Task FullAsync(Bed bed) => Miosa.Platform.Platform.UntilAsync(
+        "the pool is full",
+        async () =>
+        {
+            using var nobody = bed.Platform.Api(null);
+            var checks = (await nobody.GetAsync("health")).Json.GetProperty("checks");
+            return checks.GetProperty("warm_computers").GetInt32() == 1 && checks.GetProperty("warm_machines").GetInt32() == 2;
+        },
+        TimeSpan.FromMinutes(1));
+
+    private static async Task<Times> ComputersAsync(Bed bed, string path, Func<Task> ready, Report report)
     {
+        var (create, running, whole) = (new Times("  of it create (the call)"), new Times("  of it until running"), new Times("computer: create to first screenshot, " + path));
         for (var i = -Warmups; i < Rounds; i++)
         {
+            await ready();
             var (made, up, all) = (new Times(""), new Times(""), new Times(""));
             var computer = await all.MeasureAsync(async () =>
             {
@@ -69,6 +82,10 @@ internal static class DesktopCreateBench
             running.Add(up.Median);
             whole.Add(all.Median);
         }
+        report.Add(whole);
+        report.Add(create);
+        report.Add(running);
+        return whole;
     }
 
     private static async Task ByHandAsync(Bed bed, Times ours, Report report)

@@ -178,8 +178,12 @@ public sealed class Platform : IAsyncDisposable
 
     public async Task KillGuestAsync(string machine)
     {
-        var state = await AskRuntimeAsync(new JsonObject { ["op"] = "inspect", ["machine"] = machine });
-        await RunAsync("kill", ["-KILL", state.GetProperty("pid").GetInt32().ToString()]);
+        var pid = (await AskRuntimeAsync(new JsonObject { ["op"] = "inspect", ["machine"] = machine })).GetProperty("pid").GetInt32();
+        await RunAsync("kill", ["-KILL", pid.ToString()]);
+        // The kernel takes its time to end all that it held; before that nobody can know. By then it may run again.
+        await UntilAsync($"the runtime knows that {machine} died", async () =>
+            !(await AskRuntimeAsync(new JsonObject { ["op"] = "list" })).GetProperty("machines").EnumerateArray()
+                .Any(m => m.GetProperty("machine").GetString() == machine && m.GetProperty("state").GetString() == "running" && m.GetProperty("pid").GetInt32() == pid));
     }
 
     /// <summary>Waits for a fact; fails with its name when it does not come true.</summary>

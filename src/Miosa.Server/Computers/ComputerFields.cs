@@ -226,5 +226,6 @@ internal sealed partial class ComputerFields(Sizes sizes, SandboxFields sandboxe
         return value;
     }
 
-    private static string NameOf(string id) => $"computer-{id[^6..].ToLowerInvariant()}";
+    /// <summary>What one is called that was given no name.</summary>
+    public static string NameOf(string id) => $"computer-{id[^6..].ToLowerInvariant()}";
 }

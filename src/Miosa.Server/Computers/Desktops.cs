@@ -22,7 +22,7 @@ internal sealed partial class Desktops(MachineDirectory directory, IServiceProvi
     private static readonly TimeSpan Pause = TimeSpan.FromMilliseconds(200);
 
     /// <summary>All of starting a desktop, retries included.</summary>
-    private static readonly TimeSpan DesktopLimit = TimeSpan.FromSeconds(90);
+    public static readonly TimeSpan StartLimit = TimeSpan.FromSeconds(90);
 
     /// <summary>Packages of an office suite, over a slow line.</summary>
     private static readonly TimeSpan InstallLimit = TimeSpan.FromMinutes(15);
@@ -38,6 +38,9 @@ internal sealed partial class Desktops(MachineDirectory directory, IServiceProvi
     private readonly ConcurrentDictionary<string, Work> starting = [];
     private readonly ConcurrentDictionary<string, Work> installing = [];
     private readonly ConcurrentDictionary<string, Work> watching = [];
+
+    /// <summary>Whether any desktop is being started.</summary>
+    public bool IsStarting => !starting.IsEmpty;
 
     /// <summary>Whether somebody works at the desktop of this computer.</summary>
     public bool IsAt(string machine) => starting.ContainsKey(machine);
@@ -107,7 +110,7 @@ internal sealed partial class Desktops(MachineDirectory directory, IServiceProvi
         try
         {
             using var limit = CancellationTokenSource.CreateLinkedTokenSource(work.Ended);
-            limit.CancelAfter(DesktopLimit);
+            limit.CancelAfter(StartLimit);
             var (hasDesktop, failure) = await TryStartAsync(resident, limit.Token);
             if (work.Ended.IsCancellationRequested)
                 return;
@@ -145,15 +148,7 @@ internal sealed partial class Desktops(MachineDirectory directory, IServiceProvi
                 {
                     if (resident.Road is not { } road)
                         return (false, "the machine has no guest");
-                    var guest = await road.ConnectAsync(ct);
-                    var call = await guest.OpenAsync(
-                        GuestVerb.DesktopStart,
-                        new DesktopStartCall { Width = row.ScreenWidth ?? DesktopLimits.DefaultWidth, Height = row.ScreenHeight ?? DesktopLimits.DefaultHeight },
-                        GuestJson.Wire.DesktopStartCall,
-                        takesData: false,
-                        ct);
-                    await call.ReplyAsync(GuestJson.Wire.GuestDesktop, ct);
-                    await LookAsync(guest, ct);
+                    await StartOnAsync(await road.ConnectAsync(ct), row.ScreenWidth ?? DesktopLimits.DefaultWidth, row.ScreenHeight ?? DesktopLimits.DefaultHeight, ct);
                     return (true, null);
                 }
                 catch (GuestException e) when (e.Code == GuestErrorCode.Unsupported)
@@ -178,8 +173,17 @@ internal sealed partial class Desktops(MachineDirectory directory, IServiceProvi
         }
         catch (OperationCanceledException)
         {
-            return (false, $"the desktop was not there after {DesktopLimit.TotalSeconds:0} s: {Cut(last)}");
+            return (false, $"the desktop was not there after {StartLimit.TotalSeconds:0} s: {Cut(last)}");
         }
+    }
+
+    /// <summary>Starts the desktop, or gives one that runs this size, and looks at it.</summary>
+    public static async Task StartOnAsync(GuestConnection guest, int width, int height, CancellationToken ct)
+    {
+        var call = await guest.OpenAsync(
+            GuestVerb.DesktopStart, new DesktopStartCall { Width = width, Height = height }, GuestJson.Wire.DesktopStartCall, takesData: false, ct);
+        await call.ReplyAsync(GuestJson.Wire.GuestDesktop, ct);
+        await LookAsync(guest, ct);
     }
 
     /// <summary>Takes one picture and throws it away.</summary>

@@ -20,6 +20,7 @@ internal sealed record ServerSettings
     public int BootTimeoutSec { get; init; } = 20;
     public int PoolSize { get; init; } = 2;
     public int PoolMax { get; init; } = 16;
+    public int ComputerPoolSize { get; init; } = 1;
     public int MaxExecSec { get; init; } = 3600;
     public int ExecOutputBytes { get; init; } = 8 * 1024 * 1024;
     public int MaxSnapshots { get; init; } = 1000;

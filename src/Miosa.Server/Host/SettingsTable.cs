@@ -39,6 +39,7 @@ internal static partial class SettingsTable
         Number("boot-timeout-sec", "longest wait for a machine to start", 1, 300, (s, v) => s with { BootTimeoutSec = v }),
         Number("pool-size", "machines kept ready per image, 0 for no pool", 0, 1000, (s, v) => s with { PoolSize = v }),
         Number("pool-max", "most machines kept ready per image when demand is high", 0, 1000, (s, v) => s with { PoolMax = v }),
+        Number("computer-pool-size", "computers kept ready with their desktop on, 0 for none; none either without a pool", 0, 100, (s, v) => s with { ComputerPoolSize = v }),
         Number("max-exec-sec", "longest time limit of one command", 1, 2_592_000, (s, v) => s with { MaxExecSec = v }),
         Number("exec-output-bytes", "kept output of one command per stream; more is dropped and marked truncated", 1024, 1 << 30, (s, v) => s with { ExecOutputBytes = v }),
         Number("max-snapshots", "most snapshots of one tenant", 0, 1_000_000, (s, v) => s with { MaxSnapshots = v }),

@@ -123,7 +123,7 @@ internal sealed partial class MachineGrain
         {
             if (await IsAliveAsync() && resident.Road is not null)
             {
-                BeginDesktop(resident);
+                BeginDesktop(resident, resident.BootBegan);
                 return MachineAnswer.Of(row);
             }
             want = Want.Fell;
@@ -154,7 +154,7 @@ internal sealed partial class MachineGrain
         if (!runtime.IsUp)
             return MachineAnswer.No(Refusal.Unavailable("miosa-runtime is not reachable; nothing was changed"));
         using var limit = new CancellationTokenSource(TimeSpan.FromSeconds(settings.BootTimeoutSec), time);
-        resident.BootBegan = time.GetTimestamp();
+        var begun = time.GetTimestamp();
         try
         {
             if (decision.Act == Act.Reboot)
@@ -169,7 +169,7 @@ internal sealed partial class MachineGrain
             await resident.Road.ConnectAsync(limit.Token);
             var answer = await CommitAsync(resident, decision, reason, next => next with { SocketPath = info.Socket, RestoreFrom = null, Error = null, DesktopError = null, ReadyAt = null });
             if (answer.Code is null)
-                BeginDesktop(resident);
+                BeginDesktop(resident, begun);
             else
                 await TryUndoAsync(Act.Park);
             return answer;
@@ -183,8 +183,10 @@ internal sealed partial class MachineGrain
         }
     }
 
-    private void BeginDesktop(Resident resident)
+    /// <param name="begun">When the boot began, as a timestamp; null for one that a former process began.</param>
+    private void BeginDesktop(Resident resident, long? begun)
     {
+        resident.BootBegan = begun;
         resident.Boot++;
         desktops.Begin(resident, resident.Boot);
     }
@@ -207,24 +209,19 @@ internal sealed partial class MachineGrain
     }
 
     /// <summary>The machine runs; its desktop comes next. Answered before that.</summary>
-    private async Task<MachineAnswer> LaunchedAsync(Resident resident, Machine draft, MachineInfo info, string bootPath, long begun)
+    private Machine Launched(Machine draft, string socket, string bootPath)
     {
         var now = time.GetUtcNow();
-        var row = draft with
+        return draft with
         {
             State = MachineState.Starting,
             Epoch = draft.Epoch + 1,
-            SocketPath = info.Socket,
+            SocketPath = socket,
             BootPath = bootPath,
             RunningSince = now,
             UpdatedAt = now,
             LastActivityAt = now,
         };
-        await events.CommitAsync(row, isNew: false, [], CancellationToken.None);
-        Settle(resident, row);
-        resident.BootBegan = begun;
-        BeginDesktop(resident);
-        return MachineAnswer.Of(row);
     }
 
     private static JsonObject? ComputerDataOf(string type, string? reason) => type switch

@@ -224,15 +224,21 @@ internal sealed partial class MachineGrain(
             WarmMachineGone(log, draft.Id, e.Message);
             return new MachineAnswer { Code = MachineAnswer.WarmGone, Message = e.Message };
         }
-        var row = Running(draft, info.Socket, "warm", begun);
-        if (await SaveAsync(row, isNew: true, [new NewEvent(EventNames.SandboxCreated), new NewEvent(EventNames.BuildStarted), .. Booted(row)]) is { } taken)
+        const string bootPath = "warm";
+        var row = draft.IsComputer ? Launched(draft, info.Socket, bootPath) : Running(draft, info.Socket, bootPath, begun);
+        NewEvent[] made = draft.IsComputer ? [new(EventNames.ComputerCreated)] : [new(EventNames.SandboxCreated), new(EventNames.BuildStarted), .. Booted(row)];
+        if (await SaveAsync(row, isNew: true, made) is { } taken)
             return taken;
         var resident = new Resident(row, road: null);
         directory.Add(resident);
         // After the directory knows it: between the two owners no sweep may find it ownerless.
         resident.Road = pool.Handover(row.Id) ?? new GuestRoad(info.Socket);
         Settle(resident, row);
-        await afterBoot.BeginAsync(resident, isContinued: false, ct);
+        // Its desktop runs, and is given the size that was asked for and looked at once more.
+        if (draft.IsComputer)
+            BeginDesktop(resident, begun);
+        else
+            await afterBoot.BeginAsync(resident, isContinued: false, ct);
         return MachineAnswer.Of(row);
     }
 
@@ -262,7 +268,13 @@ internal sealed partial class MachineGrain(
             await resident.Road.ConnectAsync(ct);
             var bootPath = source is null ? "cold" : hasMemory ? "memory" : isSnapshot ? "snapshot" : "fork";
             if (draft.IsComputer)
-                return await LaunchedAsync(resident, draft, info, bootPath, begun);
+            {
+                var launched = Launched(draft, info.Socket, bootPath);
+                await events.CommitAsync(launched, isNew: false, [], CancellationToken.None);
+                Settle(resident, launched);
+                BeginDesktop(resident, begun);
+                return MachineAnswer.Of(launched);
+            }
             var row = Running(draft, info.Socket, bootPath, begun);
             await events.CommitAsync(row, isNew: false, Booted(row), CancellationToken.None);
             Settle(resident, row);

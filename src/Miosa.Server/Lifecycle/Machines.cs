@@ -1,5 +1,6 @@
 using System.Net.Sockets;
 using Microsoft.EntityFrameworkCore;
+using Miosa.Server.Computers;
 using Miosa.Server.Guests;
 using Miosa.Server.Host;
 using Miosa.Server.Nodes;
@@ -133,11 +134,12 @@ internal sealed class Machines(
     {
         if (gate.Look(draft) is { } full)
             return (null, full);
-        // What is in the pool does not sync and has the default isolation: others are made for themselves.
-        while (draft is { Persistent: false, Isolation: null } && pool.TryClaim(draft.Image) is { } warm)
+        // Sandboxes in the pool do not sync, and all have the default isolation: others are made for themselves.
+        while (draft is { Isolation: null } and ({ IsComputer: true } or { Persistent: false }) && pool.TryClaim(new WarmKind(draft.Image, draft.IsComputer)) is { } warm)
         {
             var slug = draft.Slug == PreviewHosts.OwnPart(draft.Id) ? PreviewHosts.OwnPart(warm.Id) : draft.Slug;
-            var claimed = await GrainOf(warm.Id).Create(draft with { Id = warm.Id, Slug = slug }, isWarm: true);
+            var name = draft.IsComputer && draft.Name == ComputerFields.NameOf(draft.Id) ? ComputerFields.NameOf(warm.Id) : draft.Name;
+            var claimed = await GrainOf(warm.Id).Create(draft with { Id = warm.Id, Slug = slug, Name = name }, isWarm: true);
             if (claimed.Code is null)
                 return (claimed.Machine, null);
             var isGone = claimed.Code == MachineAnswer.WarmGone;

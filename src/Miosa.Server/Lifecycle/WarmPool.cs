@@ -1,6 +1,8 @@
 using System.Collections.Concurrent;
 using System.Net.Sockets;
 using System.Threading.Channels;
+using Miosa.Guest;
+using Miosa.Server.Computers;
 using Miosa.Server.Egress;
 using Miosa.Server.Guests;
 using Miosa.Server.Host;
@@ -9,15 +11,18 @@ using Miosa.Server.Sandboxes;
 
 namespace Miosa.Server.Lifecycle;
 
-/// <summary>A machine that runs already and has no owner yet. Its id becomes the sandbox's id.</summary>
-internal sealed record WarmMachine(string Id, string Image, GuestRoad Road);
+/// <summary>What machines of one shelf are: sandboxes of an image, or computers of it, whose desktop runs.</summary>
+internal readonly record struct WarmKind(string Image, bool IsComputer);
+
+/// <summary>A machine that runs already and has no owner yet. Its id becomes the sandbox's or computer's id.</summary>
+internal sealed record WarmMachine(string Id, WarmKind Kind, GuestRoad Road);
 
 /// <summary>
 /// Machines kept ready per image (docs/adr/0010). One at a time is launched in the background, and none while a cold create runs, so
-/// refilling never slows a caller. The target follows the claims of the last seconds, between <c>--pool-size</c> and <c>--pool-max</c>.
-/// A pool belongs to this process: what a former one left is nobody's and goes with the first sweep.
+/// refilling never slows a caller. The target of sandboxes follows the claims of the last seconds, between <c>--pool-size</c> and <c>--pool-max</c>;
+/// of computers, whose desktop costs a second of a core and tens of megabytes, <c>--computer-pool-size</c> are kept. A pool belongs to this process: what a former one left is nobody's and goes with the first sweep.
 /// </summary>
-internal sealed partial class WarmPool(RuntimeClient runtime, Sizes sizes, ServerSettings settings, TimeProvider time, ILogger<WarmPool> log) : BackgroundService
+internal sealed partial class WarmPool(RuntimeClient runtime, Desktops desktops, Sizes sizes, ServerSettings settings, TimeProvider time, ILogger<WarmPool> log) : BackgroundService
 {
     private static readonly TimeSpan DemandWindow = TimeSpan.FromSeconds(10);
     private static readonly TimeSpan KeepImage = TimeSpan.FromMinutes(10);
@@ -27,7 +32,10 @@ internal sealed partial class WarmPool(RuntimeClient runtime, Sizes sizes, Serve
     /// <summary>Whoever claimed a machine uses it at once; refilling at the same moment would take a core from that first command.</summary>
     private static readonly TimeSpan QuietAfterClaim = TimeSpan.FromMilliseconds(50);
 
-    private readonly ConcurrentDictionary<string, Shelf> shelves = [];
+    /// <summary>The same of a computer: who has just got one looks at it and opens things.</summary>
+    private static readonly TimeSpan QuietAfterComputer = TimeSpan.FromSeconds(3);
+
+    private readonly ConcurrentDictionary<WarmKind, Shelf> shelves = [];
     private readonly ConcurrentDictionary<string, byte> owned = [];
     private readonly ConcurrentDictionary<string, WarmMachine> claimed = [];
     private readonly Channel<byte> wake = Channel.CreateBounded<byte>(new BoundedChannelOptions(1) { FullMode = BoundedChannelFullMode.DropWrite });
@@ -38,15 +46,18 @@ internal sealed partial class WarmPool(RuntimeClient runtime, Sizes sizes, Serve
 
     public int ReadyCount => shelves.Values.Sum(s => s.Ready.Count);
 
-    /// <summary>Whether a machine of this image waits now.</summary>
-    public bool HasReady(string image) => shelves.TryGetValue(image, out var shelf) && !shelf.Ready.IsEmpty;
+    /// <summary>Those of them that are computers.</summary>
+    public int ReadyComputers => shelves.TryGetValue(Computers, out var shelf) ? shelf.Ready.Count : 0;
+
+    /// <summary>Whether a machine of this kind waits now.</summary>
+    public bool HasReady(WarmKind kind) => shelves.TryGetValue(kind, out var shelf) && !shelf.Ready.IsEmpty;
 
     /// <summary>Takes a machine, if one is ready; either way the demand is remembered.</summary>
-    public WarmMachine? TryClaim(string image)
+    public WarmMachine? TryClaim(WarmKind kind)
     {
-        if (settings.PoolSize == 0)
+        if (settings.PoolSize == 0 || (kind.IsComputer && (settings.ComputerPoolSize == 0 || kind != Computers)))
             return null;
-        var shelf = shelves.GetOrAdd(image, _ => new Shelf());
+        var shelf = shelves.GetOrAdd(kind, _ => new Shelf());
         shelf.Asked(time.GetUtcNow());
         var found = shelf.Ready.TryDequeue(out var machine);
         if (machine is not null)
@@ -70,7 +81,7 @@ internal sealed partial class WarmPool(RuntimeClient runtime, Sizes sizes, Serve
         if (isBroken)
             owned.TryRemove(machine.Id, out _);
         else
-            shelves.GetOrAdd(machine.Image, _ => new Shelf()).Ready.Enqueue(machine);
+            shelves.GetOrAdd(machine.Kind, _ => new Shelf()).Ready.Enqueue(machine);
     }
 
     /// <summary>The runtime says that a machine died; true when it was one of the pool.</summary>
@@ -116,7 +127,9 @@ internal sealed partial class WarmPool(RuntimeClient runtime, Sizes sizes, Serve
     {
         if (settings.PoolSize == 0)
             return;
-        shelves.GetOrAdd(settings.DefaultImage, _ => new Shelf()).Asked(time.GetUtcNow());
+        shelves.GetOrAdd(Sandboxes, _ => new Shelf()).Asked(time.GetUtcNow());
+        if (settings.ComputerPoolSize > 0)
+            shelves.GetOrAdd(Computers, _ => new Shelf());
         while (!stoppingToken.IsCancellationRequested)
         {
             try
@@ -142,17 +155,19 @@ internal sealed partial class WarmPool(RuntimeClient runtime, Sizes sizes, Serve
     private async Task<bool> AdjustOneAsync(CancellationToken ct)
     {
         var now = time.GetUtcNow();
-        foreach (var (image, shelf) in shelves)
+        foreach (var (kind, shelf) in shelves)
         {
-            var target = Target(image, shelf, now);
+            var target = Target(kind, shelf, now);
             if (shelf.Ready.Count < target)
             {
-                if (!await HasImageAsync(image, ct))
+                if (kind.IsComputer && (desktops.IsStarting || now - shelf.LastAsked < QuietAfterComputer))
+                    continue;
+                if (!await HasImageAsync(kind, ct))
                 {
-                    shelves.TryRemove(image, out _);
+                    shelves.TryRemove(kind, out _);
                     continue;
                 }
-                shelf.Ready.Enqueue(await LaunchAsync(image, ct));
+                shelf.Ready.Enqueue(await LaunchAsync(kind, ct));
                 return true;
             }
             if (shelf.Ready.Count > target && shelf.Ready.TryDequeue(out var extra))
@@ -166,29 +181,42 @@ internal sealed partial class WarmPool(RuntimeClient runtime, Sizes sizes, Serve
 
     private bool IsQuiet(Shelf shelf) => !shelf.Ready.IsEmpty && time.GetUtcNow() - shelf.LastAsked < QuietAfterClaim;
 
-    private int Target(string image, Shelf shelf, DateTimeOffset now)
+    private WarmKind Sandboxes => new(settings.DefaultImage, IsComputer: false);
+
+    private static WarmKind Computers => new(ComputerFields.DefaultImage, IsComputer: true);
+
+    private int Target(WarmKind kind, Shelf shelf, DateTimeOffset now)
     {
-        if (image != settings.DefaultImage && now - shelf.LastAsked > KeepImage)
+        if (kind.IsComputer)
+            return settings.ComputerPoolSize;
+        if (kind != Sandboxes && now - shelf.LastAsked > KeepImage)
             return 0;
         return Math.Min(Math.Max(settings.PoolSize, settings.PoolMax), Math.Max(settings.PoolSize, shelf.AskedSince(now - DemandWindow)));
     }
 
-    private async Task<bool> HasImageAsync(string image, CancellationToken ct) =>
-        image == settings.DefaultImage || await runtime.FindImageAsync(image, ct) is not null;
+    private async Task<bool> HasImageAsync(WarmKind kind, CancellationToken ct) =>
+        kind == Sandboxes || await runtime.FindImageAsync(kind.Image, ct) is not null;
 
-    private async Task<WarmMachine> LaunchAsync(string image, CancellationToken ct)
+    private async Task<WarmMachine> LaunchAsync(WarmKind kind, CancellationToken ct)
     {
-        var id = Ids.New("sbx");
+        var owner = kind.IsComputer ? MachineKind.Computer : MachineKind.Sandbox;
+        var id = Ids.New(MachineKind.PrefixOf(owner));
         var shape = sizes.Find(Sizes.Default) ?? throw new InvalidOperationException("no default size");
         owned[id] = 0;
         try
         {
             using var limit = CancellationTokenSource.CreateLinkedTokenSource(ct);
             limit.CancelAfter(TimeSpan.FromSeconds(settings.BootTimeoutSec));
-            var info = await runtime.LaunchAsync(MachineGrain.LaunchRequest(id, image, shape.Vcpus, shape.MemoryMb, shape.DiskMb, EgressFields.Open), limit.Token);
+            var request = MachineGrain.LaunchRequest(id, kind.Image, shape.Vcpus, shape.MemoryMb, shape.DiskMb, EgressFields.Open, isDurable: kind.IsComputer);
+            var info = await runtime.LaunchAsync(request with { Hostname = owner }, limit.Token);
             var road = new GuestRoad(info.Socket);
-            await road.ConnectAsync(limit.Token);
-            return new WarmMachine(id, image, road);
+            var guest = await road.ConnectAsync(limit.Token);
+            if (kind.IsComputer)
+            {
+                limit.CancelAfter(Desktops.StartLimit);
+                await Desktops.StartOnAsync(guest, DesktopLimits.DefaultWidth, DesktopLimits.DefaultHeight, limit.Token);
+            }
+            return new WarmMachine(id, kind, road);
         }
         catch
         {

@@ -39,7 +39,7 @@ internal sealed class Catalog(
     {
         var holds = defaults.Of(tenantId);
         var possible = Sizes().Where(size => size.Available).Select(size => size.Id).ToList();
-        IReadOnlyList<CatalogTemplate> offered = [.. (await OffersAsync(tenantId, ct)).Select(offer => Of(offer, holds.Size, possible))];
+        var offers = await OffersAsync(tenantId, ct);
         return new ComputeCatalog
         {
             Products =
@@ -62,7 +62,7 @@ internal sealed class Catalog(
             DefaultTemplateId = image,
             DefaultSize = holds.Size,
             SizeIds = possible,
-            Templates = offered,
+            Templates = [.. offers.Select(offer => Of(offer, id, holds.Size, possible))],
         };
     }
 
@@ -78,7 +78,7 @@ internal sealed class Catalog(
         Available = shape.Vcpus <= settings.MaxVcpus && shape.MemoryMb <= settings.MaxMemoryMb && shape.DiskMb <= settings.MaxDiskMb,
     };
 
-    private CatalogTemplate Of(Offer offer, string defaultSize, IReadOnlyList<string> possible) => new()
+    private CatalogTemplate Of(Offer offer, string kind, string defaultSize, IReadOnlyList<string> possible) => new()
     {
         Id = offer.Template.Id,
         TemplateId = offer.Template.Id,
@@ -88,7 +88,7 @@ internal sealed class Catalog(
         SizeIds = possible,
         SupportedSizes = possible,
         // A machine that waits is given the size that is asked for when it is claimed: all sizes are alike.
-        ArtifactReadiness = [.. possible.Select(size => Of(size, !offer.HasImage ? ArtifactStates.Missing : pool.HasReady(offer.Image) ? ArtifactStates.FastReady : ArtifactStates.ColdBootOnly))],
+        ArtifactReadiness = [.. possible.Select(size => Of(size, !offer.HasImage ? ArtifactStates.Missing : pool.HasReady(new WarmKind(offer.Image, kind == MachineKind.Computer)) ? ArtifactStates.FastReady : ArtifactStates.ColdBootOnly))],
     };
 
     private static ArtifactReadiness Of(string size, string state)
