@@ -25,7 +25,7 @@ python3 /usr/share/miosa/wallpaper.py /usr/share/backgrounds/miosa.png
 # The menu and the list of applications hold what a person would start: no settings of parts, no second xterm.
 cd /usr/share/applications
 rm -f tint2.desktop tint2conf.desktop debian-uxterm.desktop python3.11.desktop feh.desktop openbox.desktop thunar-settings.desktop thunar-bulk-rename.desktop \
-    org.xfce.mousepad-settings.desktop xfce4-about.desktop
+    org.xfce.mousepad-settings.desktop xfce4-about.desktop display-im6*.desktop
 # Only the first line of a kind: actions of an application have names, too.
 rename() { sed -i "0,/^Name=.*/s//Name=$2/; 0,/^Icon=.*/s||Icon=$3|" "$1.desktop"; }
 # With a picture's path the panel needs not look through the icon themes when it starts.

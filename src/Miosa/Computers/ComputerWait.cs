@@ -3,15 +3,13 @@ using Miosa.Http;
 namespace Miosa;
 
 /// <summary>
-/// Waits until a computer has a status, by asking for it: there is no stream that tells it to a client which comes late. It is asked often for two seconds, since
-/// a desktop is up within one, and seldom after them.
+/// Waits until a computer has a status, by asking for it: there is no stream that tells it to a client which comes late. The pause is a tenth of the wait so far:
+/// one from the pool is there after some milliseconds, another after a second.
 /// </summary>
 internal sealed class ComputerWait(Pipeline pipeline, string id, string wanted)
 {
-    private const int ManyAsks = 40;
-
-    private static readonly TimeSpan Often = TimeSpan.FromMilliseconds(50);
-    private static readonly TimeSpan Seldom = TimeSpan.FromMilliseconds(500);
+    private static readonly TimeSpan Shortest = TimeSpan.FromMilliseconds(10);
+    private static readonly TimeSpan Longest = TimeSpan.FromMilliseconds(500);
 
     public async ValueTask<Computer> RunAsync(TimeSpan timeout, Call<Computer> refresh, bool async, CancellationToken ct)
     {
@@ -19,10 +17,11 @@ internal sealed class ComputerWait(Pipeline pipeline, string id, string wanted)
             throw new ArgumentOutOfRangeException(nameof(timeout), $"the wait must be positive, not '{timeout}'");
         using var deadline = new CancellationTokenSource(timeout, pipeline.Clock);
         using var either = CancellationTokenSource.CreateLinkedTokenSource(ct, deadline.Token);
+        var begun = pipeline.Clock.GetTimestamp();
         var last = "unknown";
         try
         {
-            for (var asked = 0; ; asked++)
+            while (true)
             {
                 var computer = await pipeline.SendAsync(refresh, async, either.Token).ConfigureAwait(false);
                 last = computer.Status;
@@ -30,7 +29,8 @@ internal sealed class ComputerWait(Pipeline pipeline, string id, string wanted)
                     return computer;
                 if (last == ComputerStatus.Error)
                     throw new MiosaException($"computer '{id}' is in status error: {computer.Info.Error ?? "the server does not say why"}") { Code = last };
-                await pipeline.PauseAsync(asked < ManyAsks ? Often : Seldom, async, either.Token).ConfigureAwait(false);
+                var tenth = pipeline.Clock.GetElapsedTime(begun) / 10;
+                await pipeline.PauseAsync(tenth < Shortest ? Shortest : tenth > Longest ? Longest : tenth, async, either.Token).ConfigureAwait(false);
             }
         }
         catch (OperationCanceledException) when (deadline.IsCancellationRequested && !ct.IsCancellationRequested)
