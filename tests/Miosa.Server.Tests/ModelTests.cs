@@ -114,11 +114,11 @@ public sealed class ModelTests(ModelServer server) : IClassFixture<ModelServer>
     }
 
     [Theory]
-    [InlineData("", 4, 32)]
+    [InlineData("", 7, 32)]
     [InlineData(",\"concurrency\":1,\"queue\":1", 1, 1)]
     [InlineData(",\"concurrency\":4,\"queue\":10,\"per_tenant\":4", 4, 10)]
     [InlineData(",\"concurrency\":4,\"queue\":10,\"per_tenant\":1", 1, 3)]
-    public void Half_of_a_provider_is_one_tenant_s_unless_the_file_says_otherwise(string more, int running, int waiting)
+    public void One_turn_of_a_provider_stays_free_for_others_unless_the_file_says_otherwise(string more, int running, int waiting)
     {
         var turns = ProviderConfig.Parse(System.Text.Encoding.UTF8.GetBytes($$$"""{"providers":[{"name":"a","kind":"openai","url":"http://x","models":{"m":"m"}{{{more}}}}]}"""))[0].Turns;
         Assert.Equal((running, waiting), (turns.OfOne, turns.WaitingOfOne));

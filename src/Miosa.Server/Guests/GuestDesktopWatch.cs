@@ -1,4 +1,3 @@
-using System.Buffers;
 using Miosa.Guest;
 
 namespace Miosa.Server.Guests;
@@ -10,10 +9,9 @@ internal sealed class GuestDesktopWatch : IDisposable
     private const int MaxLine = 16 * 1024;
 
     private readonly GuestCall call;
-    private readonly ArrayBufferWriter<byte> line = new(1024);
-    private ReadOnlySequence<byte> rest;
+    private readonly GuestLines lines;
 
-    private GuestDesktopWatch(GuestCall call) => this.call = call;
+    private GuestDesktopWatch(GuestCall call) => (this.call, lines) = (call, new GuestLines(call, MaxLine));
 
     /// <summary>Completes when nothing that happens from now on is missed.</summary>
     /// <exception cref="GuestException">There is no desktop (<c>unsupported</c>), or it does not run.</exception>
@@ -38,36 +36,14 @@ internal sealed class GuestDesktopWatch : IDisposable
     /// <summary>Null: the watch is over. Throws what the guest failed with.</summary>
     public async ValueTask<GuestDesktopEvent?> NextAsync(CancellationToken ct)
     {
-        while (true)
+        if (await lines.NextAsync(ct) is not { } line)
         {
-            if (rest.PositionOf((byte)'\n') is { } newline)
-            {
-                Append(rest.Slice(0, newline));
-                rest = rest.Slice(rest.GetPosition(1, newline));
-                var told = call.Parse(line.WrittenSpan, GuestJson.Wire.GuestDesktopEvent);
-                line.ResetWrittenCount();
-                return told.Event is not null ? told : throw call.Broken("the guest told of something without a name");
-            }
-            Append(rest);
-            rest = default;
-            var chunk = await call.NextAsync(ct);
-            if (chunk.IsEnd)
-            {
-                await call.EndAsync(ct);
-                return null;
-            }
-            if (chunk.Channel == FrameChannel.Body)
-                rest = chunk.Bytes;
+            await call.EndAsync(ct);
+            return null;
         }
+        var told = call.Parse(line.Span, GuestJson.Wire.GuestDesktopEvent);
+        return told.Event is not null ? told : throw call.Broken("the guest told of something without a name");
     }
 
     public void Dispose() => call.Abandon();
-
-    private void Append(ReadOnlySequence<byte> bytes)
-    {
-        if (line.WrittenCount + bytes.Length > MaxLine)
-            throw call.Broken("the guest sent an event without end");
-        foreach (var part in bytes)
-            line.Write(part.Span);
-    }
 }

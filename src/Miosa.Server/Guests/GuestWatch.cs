@@ -1,4 +1,3 @@
-using System.Buffers;
 using Miosa.Guest;
 
 namespace Miosa.Server.Guests;
@@ -10,10 +9,9 @@ internal sealed class GuestWatch : IDisposable
     private const int MaxLine = 64 * 1024;
 
     private readonly GuestCall call;
-    private readonly ArrayBufferWriter<byte> line = new(1024);
-    private ReadOnlySequence<byte> rest;
+    private readonly GuestLines lines;
 
-    private GuestWatch(GuestCall call) => this.call = call;
+    private GuestWatch(GuestCall call) => (this.call, lines) = (call, new GuestLines(call, MaxLine));
 
     /// <summary>Completes when nothing that happens from now on is missed.</summary>
     public static async Task<GuestWatch> StartAsync(GuestConnection guest, string path, bool recursive, CancellationToken ct)
@@ -44,36 +42,14 @@ internal sealed class GuestWatch : IDisposable
     /// <summary>Null: the watch is over because the folder is gone. Throws what the guest failed with.</summary>
     public async ValueTask<GuestChange?> NextAsync(CancellationToken ct)
     {
-        while (true)
+        if (await lines.NextAsync(ct) is not { } line)
         {
-            if (rest.PositionOf((byte)'\n') is { } newline)
-            {
-                Append(rest.Slice(0, newline));
-                rest = rest.Slice(rest.GetPosition(1, newline));
-                var change = call.Parse(line.WrittenSpan, GuestJson.Wire.GuestChange);
-                line.ResetWrittenCount();
-                return change is { Event: not null, Path: not null } ? change : throw call.Broken("the guest sent a change with a part missing");
-            }
-            Append(rest);
-            rest = default;
-            var chunk = await call.NextAsync(ct);
-            if (chunk.IsEnd)
-            {
-                End = await call.ReplyAsync(GuestJson.Wire.WatchReply, ct);
-                return null;
-            }
-            if (chunk.Channel == FrameChannel.Body)
-                rest = chunk.Bytes;
+            End = await call.ReplyAsync(GuestJson.Wire.WatchReply, ct);
+            return null;
         }
+        var change = call.Parse(line.Span, GuestJson.Wire.GuestChange);
+        return change is { Event: not null, Path: not null } ? change : throw call.Broken("the guest sent a change with a part missing");
     }
 
     public void Dispose() => call.Abandon();
-
-    private void Append(ReadOnlySequence<byte> bytes)
-    {
-        if (line.WrittenCount + bytes.Length > MaxLine)
-            throw call.Broken("the guest sent a change without end");
-        foreach (var part in bytes)
-            line.Write(part.Span);
-    }
 }

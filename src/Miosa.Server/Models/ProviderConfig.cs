@@ -83,7 +83,7 @@ internal sealed partial record ProviderConfig
     public int Concurrency { get; init; } = 8;
     public int Queue { get; init; } = 64;
 
-    /// <summary>The most calls of one tenant at once; null for half of all. Of the places of those that wait it has the same part.</summary>
+    /// <summary>The most calls of one tenant at once; null for all but one, which stays free for others. Of the places of those that wait it has the same part, by default half.</summary>
     public int? PerTenant { get; init; }
     public int Retries { get; init; } = 2;
     public string ApiVersion { get; init; } = "2024-10-21";
@@ -91,7 +91,7 @@ internal sealed partial record ProviderConfig
     public TurnLimits Turns => new(
         Concurrency,
         Queue,
-        PerTenant ?? Math.Max(1, Concurrency / 2),
+        PerTenant ?? Math.Max(1, Concurrency - 1),
         PerTenant is { } ofOne ? (int)Math.Ceiling((double)Queue * ofOne / Concurrency) : (Queue + 1) / 2);
 
     [GeneratedRegex(@"\A[a-z0-9][a-z0-9._-]{0,63}\z")]
