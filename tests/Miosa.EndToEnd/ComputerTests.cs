@@ -118,6 +118,32 @@ public sealed class ComputerTests(LiveComputer live) : IClassFixture<LiveCompute
     }
 
     [Fact]
+    public async Task A_command_is_talked_to_while_it_runs_and_ends_with_its_connection()
+    {
+        using var patience = new CancellationTokenSource(Twins.Deadline);
+        await using (var shell = await computer.SpawnAsync("stty size; read x; stty size; id -un; exit 4", pty: true, cols: 100, rows: 30, cancellationToken: patience.Token))
+        {
+            var told = "";
+            await foreach (var output in shell.ReadAllAsync(patience.Token))
+            {
+                told += output.Text;
+                if (told == "30 100\r\n")
+                {
+                    await shell.ResizeAsync(120, 40, patience.Token);
+                    await shell.WriteAsync("x\n", patience.Token);
+                }
+            }
+            Assert.Contains("40 120\r\nuser\r\n", told, StringComparison.Ordinal);
+            Assert.Equal(4, shell.ExitCode);
+        }
+        await using (await computer.SpawnAsync("exec sleep 47114711", cancellationToken: patience.Token))
+            await Eventually.IsAsync(async () => (await computer.RunAsync("pgrep -fx 'sleep 47114711'")).Success);
+        await Eventually.IsAsync(async () => !(await computer.RunAsync("pgrep -fx 'sleep 47114711'")).Success);
+        await Assert.ThrowsAsync<ArgumentOutOfRangeException>(() => computer.SpawnAsync("true", pty: true, cols: 0));
+        await Assert.ThrowsAsync<ValidationException>(() => computer.SpawnAsync("true", timeout: TimeSpan.FromDays(100)));
+    }
+
+    [Fact]
     public async Task Terminal_is_a_stream_of_what_is_typed_and_printed()
     {
         var session = await computer.Terminals.CreateAsync(new() { Cols = 100, Rows = 30 });

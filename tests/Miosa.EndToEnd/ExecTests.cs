@@ -15,6 +15,30 @@ public sealed class ExecTests(LivePlatform platform)
         Assert.True(result.DurationMs >= 1);
     }
 
+    [Fact]
+    public async Task A_spawned_command_gets_input_and_gives_both_outputs_as_they_come()
+    {
+        using var client = platform.Client();
+        await using var sandbox = await LivePlatform.CreateAsync(client);
+        using var patience = new CancellationTokenSource(Twins.Deadline);
+
+        await using var command = await sandbox.SpawnAsync("cat; echo \"$WHO $PWD\" >&2; exit 3", cwd: "/tmp", env: new Dictionary<string, string> { ["WHO"] = "a, b" }, cancellationToken: patience.Token);
+        await command.WriteAsync("grüße\n", patience.Token);
+        await command.CloseInputAsync(patience.Token);
+        var (stdout, stderr) = ("", "");
+        await foreach (var output in command.ReadAllAsync(patience.Token))
+        {
+            stdout += output.IsStderr ? "" : output.Text;
+            stderr += output.IsStderr ? output.Text : "";
+        }
+        Assert.Equal(("grüße\n", "a, b /tmp\n", 3), (stdout, stderr, command.ExitCode));
+
+        await using var slow = await sandbox.SpawnAsync("sleep 4711", timeout: TimeSpan.FromMilliseconds(300), cancellationToken: patience.Token);
+        Assert.Equal(124, await slow.WaitForExitAsync(patience.Token));
+        await sandbox.DestroyAsync();
+        await Assert.ThrowsAsync<ConflictException>(() => sandbox.SpawnAsync("true", cancellationToken: patience.Token));
+    }
+
     [Theory]
     [ClassData(typeof(Twins))]
     public async Task Words_run_without_a_shell(bool async)

@@ -127,6 +127,26 @@ public sealed class Sandbox : IDisposable, IAsyncDisposable
         IReadOnlyList<string> argv, string? cwd = null, IReadOnlyDictionary<string, string>? env = null, TimeSpan? timeout = null, string? stdin = null)
         => pipeline.Send(SandboxCalls.Exec(Id, Argv(argv, cwd, env, timeout, stdin)));
 
+    /// <summary>Starts a command to talk to: type while it runs, read its output as it comes. It ends with the connection.</summary>
+    /// <param name="command">Runs through <c>bash -c</c> in the environment of a login shell.</param>
+    /// <param name="pty">True: in a terminal of its own, as a shell or an editor wants it. Default false: plain pipes, the two outputs apart.</param>
+    /// <param name="cols">Columns of the terminal, 1 to 1000.</param>
+    /// <param name="rows">Rows of the terminal, 1 to 1000.</param>
+    /// <param name="cwd">Working folder; default: <c>/workspace</c>.</param>
+    /// <param name="env">Extra environment for this command.</param>
+    /// <param name="timeout">Time limit of the command; default and maximum: the server's (3600 s).</param>
+    /// <param name="cancellationToken">Ends the attempt; it does not end a command that has begun.</param>
+    /// <returns>The command, to be disposed.</returns>
+    /// <exception cref="ArgumentOutOfRangeException">The time limit is not positive, or the size is not 1 to 1000.</exception>
+    /// <exception cref="ValidationException">The time limit is more than the server's, or the environment too large.</exception>
+    /// <exception cref="ConflictException">The sandbox does not run.</exception>
+    /// <exception cref="NotFoundException">The sandbox is gone.</exception>
+    /// <exception cref="ConnectionException">The server could not be reached.</exception>
+    public Task<CommandStream> SpawnAsync(
+        string command, bool pty = false, int cols = 80, int rows = 24, string? cwd = null, IReadOnlyDictionary<string, string>? env = null, TimeSpan? timeout = null,
+        CancellationToken cancellationToken = default)
+        => CommandStream.OpenAsync(pipeline, SandboxCalls.Path(Id), command, pty, cols, rows, cwd, env, timeout, cancellationToken);
+
     /// <summary>Runs a shell string and gives its output line by line while it runs. Leaving the loop early kills the command.</summary>
     /// <param name="command">Runs through <c>bash -c</c> in the environment of a login shell.</param>
     /// <param name="cwd">Working folder; default <c>/workspace</c>.</param>

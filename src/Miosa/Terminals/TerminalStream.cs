@@ -1,5 +1,4 @@
 using System.Net.WebSockets;
-using System.Text.Json;
 
 namespace Miosa;
 
@@ -10,26 +9,17 @@ namespace Miosa;
 /// </summary>
 public sealed class TerminalStream : Stream
 {
-    private const byte Stdout = 1;
-    private const byte Stderr = 2;
-    private const int MessageBytes = 16 * 1024;
-
-    private static readonly TimeSpan GoodbyePatience = TimeSpan.FromSeconds(2);
-
-    private readonly ClientWebSocket socket;
-    private readonly SemaphoreSlim sending = new(1);
-    private readonly byte[] piece = new byte[MessageBytes];
+    private readonly OutputSocket socket;
     private ReadOnlyMemory<byte> unread;
-    private bool isInMessage;
-    private bool isOver;
 
-    internal TerminalStream(ClientWebSocket socket, string sessionId) => (this.socket, SessionId) = (socket, sessionId);
+    internal TerminalStream(ClientWebSocket socket, string sessionId) =>
+        (this.socket, SessionId) = (new OutputSocket(socket, "the connection to the terminal was lost; the terminal is still there: attach again"), sessionId);
 
     /// <summary>The terminal's id.</summary>
     public string SessionId { get; }
 
     /// <summary>The exit code of the terminal's program, once reading has come to its end; null while it runs.</summary>
-    public int? ExitCode { get; private set; }
+    public int? ExitCode => socket.ExitCode;
 
     /// <inheritdoc/>
     public override bool CanRead => true;
@@ -56,8 +46,8 @@ public sealed class TerminalStream : Stream
     /// <exception cref="ConnectionException">The connection was lost; the terminal is still there.</exception>
     public override async ValueTask<int> ReadAsync(Memory<byte> buffer, CancellationToken cancellationToken = default)
     {
-        while (unread.IsEmpty && !isOver && !buffer.IsEmpty)
-            await ReceiveAsync(cancellationToken).ConfigureAwait(false);
+        while (unread.IsEmpty && !socket.IsOver && !buffer.IsEmpty)
+            unread = await socket.ReceiveAsync(cancellationToken).ConfigureAwait(false);
         var count = Math.Min(buffer.Length, unread.Length);
         unread[..count].CopyTo(buffer);
         unread = unread[count..];
@@ -73,7 +63,7 @@ public sealed class TerminalStream : Stream
     /// <param name="cancellationToken">Ends the wait and, with it, this connection.</param>
     /// <exception cref="ConnectionException">The connection is over.</exception>
     public override async ValueTask WriteAsync(ReadOnlyMemory<byte> buffer, CancellationToken cancellationToken = default) =>
-        await SendAsync(buffer, WebSocketMessageType.Binary, cancellationToken).ConfigureAwait(false);
+        await socket.SendAsync(buffer, WebSocketMessageType.Binary, cancellationToken).ConfigureAwait(false);
 
     /// <inheritdoc/>
     public override Task WriteAsync(byte[] buffer, int offset, int count, CancellationToken cancellationToken) =>
@@ -86,7 +76,7 @@ public sealed class TerminalStream : Stream
     /// <returns>Completes when it is sent.</returns>
     /// <exception cref="ConnectionException">The connection is over.</exception>
     public async Task ResizeAsync(int cols, int rows, CancellationToken cancellationToken = default) =>
-        await SendAsync(JsonSerializer.SerializeToUtf8Bytes(new SizeMessage { Cols = cols, Rows = rows }, RequestJson.Default.SizeMessage), WebSocketMessageType.Text, cancellationToken).ConfigureAwait(false);
+        await socket.ResizeAsync(cols, rows, cancellationToken).ConfigureAwait(false);
 
     /// <summary>Nothing is held back: does nothing.</summary>
     public override void Flush()
@@ -123,19 +113,7 @@ public sealed class TerminalStream : Stream
     /// <returns>Completes when the server has taken it, after two seconds at the latest.</returns>
     public override async ValueTask DisposeAsync()
     {
-        using var patience = new CancellationTokenSource(GoodbyePatience);
-        try
-        {
-            if (socket.State is WebSocketState.Open or WebSocketState.CloseReceived)
-                await socket.CloseOutputAsync(WebSocketCloseStatus.NormalClosure, null, patience.Token).ConfigureAwait(false);
-            // To the server's own goodbye: a connection closed with something unread in it takes back what was sent.
-            while (!isOver && socket.State == WebSocketState.CloseSent)
-                await ReceiveAsync(patience.Token).ConfigureAwait(false);
-        }
-        catch (Exception e) when (e is ConnectionException or WebSocketException or OperationCanceledException or InvalidOperationException or IOException)
-        {
-            // Then it is over without.
-        }
+        await socket.GoodbyeAsync().ConfigureAwait(false);
         await base.DisposeAsync().ConfigureAwait(false);
     }
 
@@ -145,59 +123,5 @@ public sealed class TerminalStream : Stream
         if (disposing)
             socket.Dispose();
         base.Dispose(disposing);
-    }
-
-    private async ValueTask SendAsync(ReadOnlyMemory<byte> bytes, WebSocketMessageType type, CancellationToken ct)
-    {
-        await sending.WaitAsync(ct).ConfigureAwait(false);
-        try
-        {
-            await socket.SendAsync(bytes, type, endOfMessage: true, ct).ConfigureAwait(false);
-        }
-        catch (Exception e) when (e is WebSocketException or InvalidOperationException or IOException)
-        {
-            throw new ConnectionException("the connection to the terminal is over", e);
-        }
-        finally
-        {
-            sending.Release();
-        }
-    }
-
-    private async ValueTask ReceiveAsync(CancellationToken ct)
-    {
-        ValueWebSocketReceiveResult part;
-        try
-        {
-            part = await socket.ReceiveAsync(piece.AsMemory(), ct).ConfigureAwait(false);
-        }
-        catch (Exception e) when (e is WebSocketException or InvalidOperationException or IOException)
-        {
-            throw new ConnectionException("the connection to the terminal was lost; the terminal is still there: attach again", e);
-        }
-        if (part.MessageType == WebSocketMessageType.Close)
-            isOver = true;
-        else if (part.MessageType == WebSocketMessageType.Text && part.EndOfMessage)
-            Control(piece.AsSpan(0, part.Count));
-        else if (part.MessageType == WebSocketMessageType.Binary)
-        {
-            // The first byte of a message says which stream it is; a terminal has one.
-            var isPrefixed = !isInMessage && part.Count > 0 && piece[0] is Stdout or Stderr;
-            unread = piece.AsMemory(isPrefixed ? 1 : 0, part.Count - (isPrefixed ? 1 : 0));
-            isInMessage = !part.EndOfMessage;
-        }
-    }
-
-    private void Control(ReadOnlySpan<byte> text)
-    {
-        try
-        {
-            if (JsonSerializer.Deserialize(text, RequestJson.Default.ExitMessage) is { Type: "exit" } end)
-                ExitCode = end.Exit;
-        }
-        catch (JsonException)
-        {
-            // A message of a later version.
-        }
     }
 }
