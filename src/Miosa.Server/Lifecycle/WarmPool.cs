@@ -29,6 +29,9 @@ internal sealed partial class WarmPool(RuntimeClient runtime, Desktops desktops,
     private static readonly TimeSpan LookEvery = TimeSpan.FromSeconds(2);
     private static readonly TimeSpan PauseAfterFailure = TimeSpan.FromSeconds(5);
 
+    /// <summary>The same for the shelf that it was.</summary>
+    private static readonly TimeSpan RestAfterFailure = TimeSpan.FromSeconds(15);
+
     /// <summary>Whoever claimed a machine uses it at once; refilling at the same moment would take a core from that first command.</summary>
     private static readonly TimeSpan QuietAfterClaim = TimeSpan.FromMilliseconds(50);
 
@@ -157,6 +160,8 @@ internal sealed partial class WarmPool(RuntimeClient runtime, Desktops desktops,
         var now = time.GetUtcNow();
         foreach (var (kind, shelf) in shelves)
         {
+            if (now < shelf.RestsUntil)
+                continue;
             var target = Target(kind, shelf, now);
             if (shelf.Ready.Count < target)
             {
@@ -167,8 +172,17 @@ internal sealed partial class WarmPool(RuntimeClient runtime, Desktops desktops,
                     shelves.TryRemove(kind, out _);
                     continue;
                 }
-                shelf.Ready.Enqueue(await LaunchAsync(kind, ct));
-                return true;
+                try
+                {
+                    shelf.Ready.Enqueue(await LaunchAsync(kind, ct));
+                    return true;
+                }
+                catch
+                {
+                    // Or an image that cannot start would keep every other shelf from its turn.
+                    shelf.RestsUntil = time.GetUtcNow() + RestAfterFailure;
+                    throw;
+                }
             }
             if (shelf.Ready.Count > target && shelf.Ready.TryDequeue(out var extra))
             {
@@ -260,6 +274,8 @@ internal sealed partial class WarmPool(RuntimeClient runtime, Desktops desktops,
         public ConcurrentQueue<WarmMachine> Ready { get; } = [];
 
         public DateTimeOffset LastAsked { get; private set; }
+
+        public DateTimeOffset RestsUntil { get; set; }
 
         public void Asked(DateTimeOffset now)
         {
